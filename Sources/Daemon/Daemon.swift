@@ -119,6 +119,7 @@ public struct Daemon: Service {
             inbound: InboundRepository(pool: pool, erasureKey: configuration.erasureKey),
             contacts: ContactIDRepository(pool: pool),
             guards: lanes.guards,
+            media: (lanes.media, MediaUploadRepository(pool: pool)),
             failure: WhatsAppChannel.failure(code:message:),
             logger: logger,
             metrics: lanes.metrics.webhooks

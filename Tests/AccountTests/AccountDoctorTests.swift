@@ -133,6 +133,12 @@ struct AccountDoctorTests {
             try await stage.addSender("second", number: "1002", limit: 2_000)
         }
         #expect(Self.bad(shared) == ["limit warn"])
+        let portfolio = try await Self.findings { stage, _ in
+            try await stage.read()
+            try await stage.pool.execute("UPDATE whatsapp_accounts SET \"businessId\" = '506'")
+            try await stage.pool.execute("UPDATE accounts SET \"businessId\" = '507'")
+        }
+        #expect(Self.bad(portfolio) == ["account warn"])
         let unreachable = try await Self.findings { stage, _ in
             try stage.set { $0.faults = [ManagementFault(mode: .drop)] }
         }

@@ -127,6 +127,11 @@ extension ScheduleEndpoint {
                 .choice(ScheduleSpec.Overlap.self),
                 "What to do at a time when the previous run is still open."
             ),
+            ShapeField(
+                "startWhenApproved",
+                .bool,
+                "True if a time whose template WhatsApp has not approved waits for the approval, for `misfireWindow` at most."
+            ),
         ],
         rules: [
             [

@@ -360,7 +360,12 @@ private enum CalendarShapes {
             ShapeField("timeZone", .text(upTo: 64), isRequired: true, "The zone of the schedule."),
             ShapeField("campaign", .text(upTo: 255), isRequired: true, "The name of the campaign.", example: "digest"),
             ShapeField("campaignId", .uuid, isRequired: true, "The campaign."),
-            ShapeField("outcome", .choice(["started", "skipped", "failed"]), isRequired: true, "What came of it."),
+            ShapeField(
+                "outcome",
+                .choice(["started", "skipped", "failed", "waiting"]),
+                isRequired: true,
+                "What came of it; `waiting` for WhatsApp to approve the template."
+            ),
             ShapeField("reason", .text(0...10_000), "Why nothing started."),
             ShapeField("runId", .uuid, "The run that it started."),
         ]

@@ -255,7 +255,14 @@ private struct AccountVisit {
         }
         let profile = account.profile
         let templates = profile?.templateCount.flatMap { count in profile?.templateLimit.map { (count, $0) } }
-        findings += Judgement.limit(numbers.messagingLimit, senders: senders, templates: templates, subject: subject)
+        findings += Judgement.limit(
+            numbers.messagingLimit,
+            senders: senders,
+            portfolio: account.businessID,
+            templates: templates,
+            subject: subject
+        )
+        findings += Judgement.portfolio(account.businessID, read: profile?.businessID, subject: subject)
     }
 
     /// Tries the token of a sender that has one of its own.

@@ -147,10 +147,27 @@ enum Judgement {
         return Finding(.number, subject, .ok, "\(name): connected, quality \(number.quality ?? "unknown")\(throughput)")
     }
 
+    /// Judges the portfolio that the spec of an account names, if WhatsApp told another one.
+    static func portfolio(_ own: String?, read: String?, subject: String) -> [Finding] {
+        guard let own, let read, own != read else { return [] }
+        let seen = "it belongs to portfolio \(read) at WhatsApp, and its spec says \(own)"
+        let remedy = "write `businessId: \"\(read)\"`, so that its senders share the quota of the right portfolio"
+        return [Finding(.account, subject, .warn, seen, remedy: remedy)]
+    }
+
     /// Judges the limits of an account against those of its senders.
+    ///
+    /// - Parameters:
+    ///   - limit: The messaging limit; `.some(nil)` for none, `nil` if it is not known.
+    ///   - senders: The senders of the account.
+    ///   - portfolio: The portfolio that its spec names.
+    ///   - templates: The number of its templates, and the largest.
+    ///   - subject: What the finding is about.
+    /// - Returns: The findings.
     static func limit(
         _ limit: Int??,
         senders: [AccountUse.Sender],
+        portfolio: String? = nil,
         templates: (count: Int, most: Int)?,
         subject: String
     ) -> [Finding] {
@@ -180,7 +197,9 @@ enum Judgement {
                         subject,
                         .warn,
                         "\(senders.map(\.name).joined(separator: ", ")) share this limit, and each counts for itself",
-                        remedy: "give them one `quotaGroup`"
+                        remedy: portfolio == nil
+                            ? "give the `Account` its `businessId`, or them one `quotaGroup`, and reconcile"
+                            : "name the same `quotaGroup` in all of them, or in none, and reconcile"
                     )
                 )
             }

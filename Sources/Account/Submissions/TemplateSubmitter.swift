@@ -50,10 +50,10 @@ package struct TemplateSubmitter: Sendable {
         (self.lease, self.logger) = (lease, logger)
     }
 
-    /// Makes the next step of each wish that is due.
+    /// Makes the next step of each wish that is due, and tells tenants what became of their wishes.
     ///
     /// - Returns: The number of wishes; if it is not 0, more may be due.
-    /// - Throws: `PostgresError` if none can be claimed.
+    /// - Throws: `PostgresError` if none can be claimed, or nothing be told.
     @discardableResult
     package func submitDue() async throws -> Int {
         let claims = try await submissions.claim(limit: Self.concurrency, lease: lease)
@@ -61,6 +61,7 @@ package struct TemplateSubmitter: Sendable {
         await withDiscardingTaskGroup { group in
             for claim in claims { group.addTask { await work(on: claim) } }
         }
+        try await submissions.tellNews()
         return claims.count
     }
 

@@ -183,7 +183,7 @@ function clocks(zones, timeZone) {
         zones.length > 50 ? h("li", { class: "muted" }, `and ${zones.length - 50} more`) : null));
 }
 
-const signs = { started: "completed", skipped: "next", failed: "failed" };
+const signs = { started: "completed", skipped: "next", failed: "failed", waiting: "paused" };
 
 function past(state, turn) {
     const { items, total } = state.past;

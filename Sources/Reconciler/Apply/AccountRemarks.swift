@@ -21,7 +21,7 @@ enum AccountRemarks {
             on: connection
         )
         let seen = try await AccountViewRepository.views(tenants: desired.tenants, withTemplates: false, on: connection)
-        let views = seen.flatMap { NumberRemarks.of($0, desired) }
+        let views = seen.flatMap { NumberRemarks.of($0, desired) } + PortfolioRemarks.of(seen, desired)
         guard !facts.isEmpty else { return views }
         let senders = Dictionary(facts.map { (SpecIdentity(sender: $0), $0) }) { first, _ in first }
         let campaigns = desired.items.values.compactMap(\.campaign)
@@ -49,7 +49,7 @@ enum AccountRemarks {
 
 /// The remarks of a plan on what was read of accounts and their numbers.
 enum NumberRemarks {
-    /// Returns the remarks as sentences: on the account, on its numbers, and on their limit.
+    /// Returns the remarks as sentences: on the account, on its numbers, and on their limits.
     static func of(_ view: AccountView, _ desired: DesiredState) -> [String] {
         let account = "\(view.tenantID)/Account/\(view.name)"
         guard desired.items[SpecIdentity(tenant: view.tenantID, kind: .account, name: view.name)] != nil else {
@@ -84,11 +84,66 @@ enum NumberRemarks {
                     + "less than its spec, and the lower limit counts"
             )
         }
-        if Set(senders.map(\.spec.quotaGroup)).count > 1 {
-            let names = senders.map { "`\($0.name)`" }.joined(separator: ", ")
-            remarks.append("senders \(names) share a limit at WhatsApp; give them one `quotaGroup`")
-        }
         return remarks
+    }
+}
+
+/// The remarks of a plan on the business portfolios of accounts: the numbers of one share a limit at WhatsApp.
+enum PortfolioRemarks {
+    /// Returns the remarks as sentences: on accounts whose spec names another portfolio, then on senders that share no quota.
+    static func of(_ views: [AccountView], _ desired: DesiredState) -> [String] {
+        var wrong: [String] = []
+        var shared: [Portfolio: [String]] = [:]
+        for view in views {
+            let identity = SpecIdentity(tenant: view.tenantID, kind: .account, name: view.name)
+            guard let spec = desired.items[identity]?.spec.value as? AccountSpec, let profile = view.profile else {
+                continue
+            }
+            if let own = spec.businessId, let read = profile.businessID, own != read {
+                wrong.append(
+                    "\(view.tenantID)/Account/\(view.name) belongs to portfolio \(read) at WhatsApp, and its spec says \(own): "
+                        + "correct `businessId`"
+                )
+            }
+            guard profile.messagingLimit != nil else { continue }
+            let id = profile.businessID ?? spec.businessId
+            let key = Portfolio(tenant: view.tenantID, id: id ?? "of \(view.name)", isKnown: id != nil)
+            shared[key, default: []].append(view.name)
+        }
+        return wrong + shared.sorted { $0.key < $1.key }.compactMap { remark(on: $0.key, accounts: $0.value, desired) }
+    }
+
+    private struct Portfolio: Hashable, Comparable {
+        let tenant: String
+        let id: String
+        /// False if it is not known which portfolio the one account belongs to.
+        let isKnown: Bool
+
+        static func < (one: Self, other: Self) -> Bool { (one.tenant, one.id) < (other.tenant, other.id) }
+    }
+
+    private static func remark(on portfolio: Portfolio, accounts: [String], _ desired: DesiredState) -> String? {
+        let senders = desired.items.values.compactMap { item -> (name: String, spec: SenderSpec)? in
+            guard item.identity.tenant == portfolio.tenant, let spec = item.spec.value as? SenderSpec,
+                let account = spec.account, accounts.contains(account)
+            else { return nil }
+            return (item.identity.name, spec)
+        }
+        guard Set(senders.map(\.spec.quotaGroup)).count > 1 else { return nil }
+        let names = senders.map { "`\($0.name)`" }.sorted().joined(separator: ", ")
+        let lacking = accounts.filter { name in
+            let identity = SpecIdentity(tenant: portfolio.tenant, kind: .account, name: name)
+            return (desired.items[identity]?.spec.value as? AccountSpec)?.businessId == nil
+        }
+        let remedy: String
+        if lacking.isEmpty {
+            remedy = "name the same `quotaGroup` in all of them, or in none"
+        } else {
+            let list = lacking.map { "`\($0)`" }.joined(separator: ", ")
+            let id = portfolio.isKnown ? " \"\(portfolio.id)\"" : ""
+            remedy = "give Account \(list) its `businessId`\(id), or the senders one `quotaGroup`"
+        }
+        return "senders \(names) share a limit at WhatsApp, and each counts for itself; \(remedy)"
     }
 }
 

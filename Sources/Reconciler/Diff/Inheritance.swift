@@ -2,7 +2,7 @@ import JSON
 import Spec
 
 /// Finds the changes that specs inherit: from an audience or a template that they name, from a default of their tenant, or
-/// from the account that became or was its only one.
+/// from the account that became or was its only one, or that got another portfolio.
 ///
 /// The files of these specs were not edited; only the rows that the daemon reads change.
 enum Inheritance {
@@ -58,6 +58,11 @@ enum Inheritance {
                 let name = (difference.after ?? difference.before)?.stringValue
             else { return nil }
             return SpecIdentity(tenant: identity.tenant, kind: .account, name: name)
+        case (.sender, "quotaGroup"):
+            guard desired.items[identity]?.spec.lacks("quotaGroup") == true,
+                let name = (change.after?["account"] ?? change.before?["account"])?.stringValue
+            else { return nil }
+            return SpecIdentity(tenant: identity.tenant, kind: .account, name: name)
         default: return nil
         }
     }
@@ -65,6 +70,8 @@ enum Inheritance {
     /// Returns true if the change of a source can be the reason for a difference.
     private static func passes(_ source: PlannedChange, _ difference: FieldDifference) -> Bool {
         switch source.identity.kind {
+        case .account where difference.field == "quotaGroup":
+            return source.before?["businessId"] != source.after?["businessId"]
         case .account: return difference.after == nil ? source.action == .delete : source.action != .delete
         case .tenant: break
         default: return !source.isFormal

@@ -47,6 +47,9 @@ struct LaneKeys: Hashable, Sendable {
         quota = Self.bucketPrefix(of: quotaGroup)
     }
 
+    /// The keys that no other lane of the group shares.
+    var ofLane: [String] { [ready, delayed, leases, held, passes, pace, ring, outside, outsideDelayed] }
+
     /// Returns the prefix of the hourly buckets of a quota group.
     static func bucketPrefix(of group: String) -> String { "\(quotaQueue):{\(group)}:" }
 }

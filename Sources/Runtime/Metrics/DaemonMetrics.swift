@@ -31,7 +31,7 @@ package struct DaemonMetrics: Sendable {
 /// Counts occurrences of schedules, and how late they were fired.
 package struct ScheduleMetrics: Sendable {
     enum Outcome: String, CaseIterable {
-        case started, skipped, failed, ended
+        case started, skipped, failed, waiting, ended
     }
 
     private let outcomes: [Outcome: Counter]
@@ -44,7 +44,7 @@ package struct ScheduleMetrics: Sendable {
 
     func count(_ firing: Firing) {
         outcomes[Outcome(firing.outcome)]?.increment()
-        lag.record(.seconds(firing.lag))
+        if let delay = firing.lag { lag.record(.seconds(delay)) }
     }
 }
 
@@ -54,6 +54,7 @@ extension ScheduleMetrics.Outcome {
         case .started: self = .started
         case .skipped: self = .skipped
         case .failed: self = .failed
+        case .waits: self = .waiting
         case .ended: self = .ended
         }
     }

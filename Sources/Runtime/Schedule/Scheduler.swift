@@ -3,7 +3,7 @@ package import Logging
 import ServiceLifecycle
 package import Store
 
-/// Fires schedules: starts their campaigns when an occurrence is due.
+/// Fires schedules: starts their campaigns when an occurrence is due, and those that waited for WhatsApp.
 ///
 /// It sleeps until the next occurrence in Postgres, wakes up when an earlier one is added, and looks at least every 30
 /// seconds. Any number of daemons may run one: each occurrence is fired by one of them. A graceful shutdown ends after the
@@ -39,6 +39,7 @@ package struct Scheduler: Service {
         await loop.runAdaptively { () async throws -> PeriodicLoop.Next in
             let due = try await schedules.untilNext()
             if let due, due <= .zero { try await fireAllDue() }
+            try await startApproved()
             guard let next = try await schedules.untilNext() else { return .wait }
             // An occurrence that is still due waits for a run to end, or another daemon is firing it.
             return .waitFor(next > .zero ? min(next, Self.longestSleep) : Self.pause)
@@ -58,13 +59,20 @@ package struct Scheduler: Service {
         }
     }
 
+    /// Starts what waited for the approval of its template; daemons are told when WhatsApp gives one.
+    private func startApproved() async throws {
+        for start in try await schedules.waitingStarts() where !Task.isShuttingDownGracefully {
+            if let firing = try await schedules.settle(start) { report(firing) }
+        }
+    }
+
     private func report(_ firing: Firing) {
         metrics?.count(firing)
         var metadata: Logger.Metadata = [
             "tenant": "\(firing.tenantID)", "campaignId": "\(firing.campaignID.uuidString.lowercased())",
             "scheduledFor": "\(firing.scheduledFor.formatted(.iso8601))",
-            "lag": "\(firing.lag.formatted(.number.precision(.fractionLength(3))))",
         ]
+        metadata["lag"] = firing.lag.map { "\($0.formatted(.number.precision(.fractionLength(3))))" }
         if let schedule = firing.schedule { metadata["schedule"] = "\(schedule.uuidString.lowercased())" }
         switch firing.outcome {
         case .started(let run):
@@ -76,6 +84,9 @@ package struct Scheduler: Service {
         case .failed(let reason):
             metadata["reason"] = "\(reason)"
             logger.error("Scheduled start failed", metadata: metadata)
+        case .waits(let reason):
+            metadata["reason"] = "\(reason)"
+            logger.notice("Scheduled start waits for WhatsApp", metadata: metadata)
         case .ended:
             logger.info("Schedule ended", metadata: metadata)
         }

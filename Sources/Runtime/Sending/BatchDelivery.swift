@@ -346,7 +346,7 @@ extension BatchDelivery {
     /// Returns true if the provider refused the id of a file that was uploaded long ago, so that another upload helps.
     private func hasForgotten(_ mediaIDs: [String: String], _ refusal: SendAnswer.Refusal) async -> Bool {
         guard !mediaIDs.isEmpty, refusal.errorClass == .permanent else { return false }
-        let isAboutMedia = refusal.code == 131_053 || refusal.message.lowercased().contains("media")
+        let isAboutMedia = refusal.code == MediaUploads.refusalCode || refusal.message.lowercased().contains("media")
         var isForgotten = false
         for (digest, id) in mediaIDs where isAboutMedia || refusal.message.contains(id) {
             let key = MediaUploadRepository.Key(

@@ -94,6 +94,32 @@ package final class MediaUploads: Sendable {
 
     /// Forgets an id, so that messages wait for another one.
     func forget(_ key: MediaUploadRepository.Key) { state.withLock { $0.known[key] = nil } }
+
+    /// The code of WhatsApp for media that it could not fetch or use.
+    static let refusalCode = 131_053
+
+    /// Forgets the old ids of files with which messages failed that WhatsApp had accepted.
+    ///
+    /// Later messages upload the files again. Other daemons learn of it when they look the id up again, after ten minutes at most.
+    ///
+    /// - Parameters:
+    ///   - statuses: Reports of messages; only failures because of media count.
+    ///   - rows: The ids of all daemons.
+    /// - Returns: The files whose ids are forgotten.
+    /// - Throws: `PostgresError`; harmless to repeat.
+    func forget(
+        ofFailed statuses: [DeliveryStatus],
+        rows: MediaUploadRepository
+    ) async throws -> [MediaUploadRepository.Key] {
+        let failed = statuses.filter { $0.rank == .failed && $0.failure?.code == String(Self.refusalCode) }
+        var forgotten: [MediaUploadRepository.Key] = []
+        for upload in try await rows.uploads(sentWith: failed.map { ($0.waMessageID, $0.messageID) })
+        where try await rows.forget(upload.key, id: upload.id) {
+            forget(upload.key)
+            forgotten.append(upload.key)
+        }
+        return forgotten
+    }
 }
 
 /// Finds the ids of files that messages wait for, and uploads files that have none.

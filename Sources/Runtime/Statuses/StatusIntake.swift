@@ -31,6 +31,7 @@ package final class StatusIntake: Service, Sendable {
     ///   - inbound: Commits everything else.
     ///   - contacts: Learns the ids of contacts that statuses name.
     ///   - guards: Pauses runs that statuses stop.
+    ///   - media: Forgets the ids of files that WhatsApp could not use; `nil` if this process sends none.
     ///   - failure: Classifies the failure of a stored status, by its code and text.
     ///   - logger: Logs failures.
     ///   - metrics: Counts reports.
@@ -39,6 +40,7 @@ package final class StatusIntake: Service, Sendable {
         inbound: InboundRepository,
         contacts: ContactIDRepository,
         guards: RunGuards,
+        media: (uploads: MediaUploads, rows: MediaUploadRepository)? = nil,
         failure: @escaping @Sendable (_ code: String, _ message: String) -> MessageOutcome.Failure,
         logger: Logger,
         metrics: WebhookMetrics? = nil
@@ -52,6 +54,7 @@ package final class StatusIntake: Service, Sendable {
             inbound: inbound,
             contacts: contacts,
             guards: guards,
+            media: media,
             logger: logger,
             metrics: metrics
         )
@@ -107,6 +110,7 @@ package final class StatusIntake: Service, Sendable {
         let inbound: InboundRepository
         let contacts: ContactIDRepository
         let guards: RunGuards
+        let media: (uploads: MediaUploads, rows: MediaUploadRepository)?
         let logger: Logger
         let metrics: WebhookMetrics?
         let numbers = KnownNumbers()
@@ -115,6 +119,18 @@ package final class StatusIntake: Service, Sendable {
 
         func callAsFunction(_ batch: [Delivery]) async throws {
             let statuses = batch.flatMap(\.reports.statuses)
+            // Before the reports are committed: after a crash in between, WhatsApp repeats them.
+            if let media {
+                for key in try await media.uploads.forget(ofFailed: statuses, rows: media.rows) {
+                    logger.warning(
+                        "WhatsApp could not use a file that was uploaded long ago, it is uploaded again",
+                        metadata: [
+                            "tenant": "\(key.file.tenant)", "number": "\(key.number)",
+                            "file": "sha256:\(key.file.digest)",
+                        ]
+                    )
+                }
+            }
             let effects = try await messages.report(statuses.foldedByMessage())
             try await messages.park(effects.unknown)
             try await guards.pause(effects.stops)

@@ -125,6 +125,33 @@ struct AccountChecker {
     }
 }
 
+/// Gives the senders of one business portfolio one quota group: they share the limit at WhatsApp.
+///
+/// A sender that names a group keeps it.
+struct PortfolioGroups {
+    /// The portfolios of accounts that name one.
+    private let portfolios: [SpecIdentity: String]
+
+    init(index: SpecIndex) {
+        let accounts = index.all(AccountSpec.self).compactMap { account in
+            account.value.businessId.map { (account.identity, $0) }
+        }
+        portfolios = Dictionary(accounts) { first, _ in first }
+    }
+
+    /// Fills in the group of a sender whose account belongs to a portfolio.
+    func fill(_ located: Located<any SpecContent>) -> Located<any SpecContent> {
+        guard !portfolios.isEmpty, var sender = located.value as? SenderSpec, let account = sender.account,
+            let portfolio = portfolios[
+                SpecIdentity(tenant: located.identity.tenant, kind: .account, name: account)
+            ],
+            located.lacks("quotaGroup")
+        else { return located }
+        sender.quotaGroup = AccountSpec.quotaGroup(ofPortfolio: portfolio)
+        return located.map { _ in sender } ?? located
+    }
+}
+
 /// A spec that belongs to an account at WhatsApp.
 protocol AccountMember: SpecContent {
     /// An account of the same tenant, by its name; `nil` if the tenant has none.

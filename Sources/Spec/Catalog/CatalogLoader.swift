@@ -51,6 +51,9 @@ struct CatalogLoader {
         let filledDrafts = drafts.map { media.fill(accounts.fill(defaults.fill($0, &found), &found), &found) }
         index.setDrafts(filledDrafts)
         index.update { media.fill(accounts.fill(defaults.fill($0, &found), &found), &found) }
+        // Senders know their accounts by now.
+        let portfolios = PortfolioGroups(index: index)
+        index.update(portfolios.fill)
         let resolved = check(index, drafts: filledDrafts, &found)
         ScheduleChecker(index: index, now: now).check(&found)
         if let rates {

@@ -29,6 +29,9 @@ public struct AccountSpec: SpecContent {
 
     /// All fields; absent ones stay absent.
     public var canonical: JSONValue { canonicalForm }
+
+    /// Returns the quota group of the senders of a portfolio that name none.
+    public static func quotaGroup(ofPortfolio id: String) -> String { "portfolio-\(id)" }
 }
 
 extension AccountSpec: SpecDefinition, SpecMapping {
@@ -47,7 +50,11 @@ extension AccountSpec: SpecDefinition, SpecMapping {
                 examples: "1040500000000001"
             ),
         Field("businessId", \.businessId, .graphID("a business portfolio id", of: "the portfolio"))
-            .says("The id of the business portfolio that owns the account, in quotes.", examples: "506914307656634"),
+            .says(
+                "The id of the business portfolio that owns the account, in quotes. Senders of all accounts of one portfolio "
+                    + "share one 24 hour quota, unless they name a `quotaGroup`.",
+                examples: "506914307656634"
+            ),
         Field("currency", \.currency, .currency)
             .says("The currency in which WhatsApp bills the account, as three capital letters.", examples: "KES"),
     ]

@@ -74,6 +74,8 @@ public struct ScheduleSpec: SpecContent {
     public package(set) var dst = DSTPolicy()
     /// True if the times are those of the clock of each contact; ``zone`` then serves contacts of whom no zone is known.
     public package(set) var localTime = false
+    /// True if a start whose template WhatsApp has not approved waits for the approval, for ``misfireWindow`` at most.
+    public package(set) var startWhenApproved = false
     public package(set) var isActive = true
 
     /// The placeholder of a timing, before all times that can be written.
@@ -218,13 +220,23 @@ extension ScheduleSpec: SpecDefinition, SpecMapping {
         Field("misfire", \.misfire, .choice)
             .says("What happens to starts that were missed while no daemon was running.", examples: "runOnce"),
         Field("misfireWindow", \.misfireWindow, .duration(upToDays: 7))
-            .says("How long after its time a missed start is still made up for; at most 7 days.", examples: "6h"),
+            .says(
+                "How long after its time a missed start is still made up for, and how long a start waits with "
+                    + "`startWhenApproved`; at most 7 days.",
+                examples: "6h"
+            ),
         Field("overlap", \.overlap, .choice)
             .says("What happens when the previous run has not ended.", examples: "skip"),
         Field("dst", \.dst, .mapping)
             .says(
                 "How fire times behave when the clocks change; the default depends on the expression.",
                 examples: ["gap": "skip", "fold": "both"]
+            ),
+        Field("startWhenApproved", \.startWhenApproved, .bool)
+            .says(
+                "Whether a start whose template WhatsApp has not approved waits for the approval instead of being skipped: "
+                    + "until the next time of the schedule, and for `misfireWindow` at most.",
+                examples: true
             ),
         Field("isActive", \.isActive, .bool).says("Whether the schedule starts anything.", examples: false),
     ]

@@ -61,7 +61,7 @@ public struct SenderSpec: AccountMember {
     /// Business-initiated messages within 24 h; `nil` means unlimited.
     public internal(set) var dailyLimit: Int? = 10_000
     public internal(set) var ratePerSecond = 80
-    /// Senders of one group share the daily limit; by default the group is the phone number.
+    /// Senders of one group share the daily limit; by default the group is the phone number, or that of its portfolio.
     public internal(set) var quotaGroup = ""
     public internal(set) var pairLimit = PairLimit.pause
     public internal(set) var onQuotaExhausted = QuotaPolicy.pause
@@ -113,7 +113,8 @@ extension SenderSpec: SpecDefinition, SpecMapping {
             .says("The maximum number of messages per second.", examples: 80),
         Field("quotaGroup", \.quotaGroup, .quotaGroup)
             .says(
-                "Senders of one group share one 24 hour quota. By default each phone number has its own.",
+                "Senders of one group share one 24 hour quota. By default each phone number has its own, and the numbers of a "
+                    + "portfolio share one if their `Account` names its `businessId`.",
                 examples: "portfolio-1"
             ),
         Field("pairLimit", \.pairLimit, .choice)

@@ -251,7 +251,9 @@ extension TenantSpec {
                 case .failed: "A run could not start, or was stopped because it broke the policy."
                 case .completed: "A run is complete."
                 case .quota: "A run waits because the 24 hour quota is used up; without it, this counts as `paused`."
-                case .template: "WhatsApp refused, paused or disabled a template; without it, such a pause is `paused`."
+                case .template:
+                    "WhatsApp refused, paused or disabled a template, approved one that was submitted, or did not take it; "
+                        + "without it, a pause for a template is `paused`."
                 }
             }
         }

@@ -14,6 +14,8 @@ public struct AccountView: Sendable {
     /// A reference, never the token.
     public let accessToken: String
     public let appID: String?
+    /// The business portfolio that the spec names; `nil` if it names none.
+    public let businessID: String?
     /// The end of the last whole reading; `nil` if the account was never read, and then nothing of WhatsApp's is known.
     public let sweptAt: Date?
     /// The start of that reading: what happened at WhatsApp since may be unknown.

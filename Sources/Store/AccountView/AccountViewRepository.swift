@@ -92,7 +92,7 @@ public struct AccountViewRepository: Sendable {
         let rows = try await connection.query(
             """
             SELECT a.id, a."tenantId", a.name AS "specName", a."wabaId", a."accessToken", a."appId",
-                s."sweptAt", s."sweptFrom", s."dueAt", s.error, s."errorAt", w.*
+                a."businessId" AS "specBusinessId", s."sweptAt", s."sweptFrom", s."dueAt", s.error, s."errorAt", w.*
             FROM accounts a
             LEFT JOIN account_sweeps s ON s."accountId" = a.id AND s."businessAccountId" = a."wabaId"
             LEFT JOIN whatsapp_accounts w ON w."businessAccountId" = a."wabaId" AND s."sweptAt" IS NOT NULL
@@ -131,6 +131,7 @@ public struct AccountViewRepository: Sendable {
                 wabaID: waba,
                 accessToken: try row.decode("accessToken"),
                 appID: try row.decode("appId"),
+                businessID: try row.decode("specBusinessId"),
                 sweptAt: try row.decode("sweptAt"),
                 sweptFrom: try row.decode("sweptFrom"),
                 dueAt: try row.decode("dueAt"),

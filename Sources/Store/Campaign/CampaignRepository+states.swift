@@ -50,12 +50,13 @@ extension CampaignRepository {
                 """
                 INSERT INTO campaign_schedules (
                     "campaignId", "tenantId", "cronExpression", "timeZone", "from", until, "maxRuns", misfire,
-                    "misfireWindow", overlap, dst, "localTime", "nextRunAt"
+                    "misfireWindow", overlap, dst, "localTime", "startWhenApproved", "nextRunAt"
                 ) VALUES (
                     \(id), \(tenant), \(expression.description), \(schedule.timeZone),
                     \(schedule.from?.description), \(schedule.until?.description), \(schedule.maxRuns),
                     \(schedule.misfire.rawValue), \(schedule.misfireWindow.description), \(schedule.overlap.rawValue),
-                    \(rules.map { PostgresJSON($0) })::jsonb, \(schedule.localTime), \(next)
+                    \(rules.map { PostgresJSON($0) })::jsonb, \(schedule.localTime), \(schedule.startWhenApproved),
+                    \(next)
                 )
                 """
             )

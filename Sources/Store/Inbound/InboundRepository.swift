@@ -294,17 +294,8 @@ public struct InboundRepository: Sendable {
     /// WhatsApp's next answer reveals a stop as well.
     private func pause(_ stops: [InboundReport.Stop]) async throws -> [UUID] {
         let runs = RunRepository(pool: pool)
-        let notifications = NotificationRepository(pool: pool)
         var paused: [UUID] = []
         for stop in stops {
-            if case .template(let name, let language) = stop.subject {
-                try await notifications.tell(
-                    ofTemplate: name,
-                    language: language,
-                    account: stop.businessAccountID,
-                    reason: stop.reason
-                )
-            }
             let rows = try await pool.query(
                 """
                 SELECT r.id FROM campaign_runs r

@@ -21,6 +21,7 @@ enum ManagedSchedules: ManagedTable {
         reader.set("protect", .bool(try reader.row.decode("protect")))
         reader.set("isActive", .bool(try reader.row.decode("isActive")))
         reader.set("localTime", .bool(try reader.row.decode("localTime")))
+        reader.set("startWhenApproved", .bool(try reader.row.decode("startWhenApproved")))
         for column in texts { try reader.text(column) }
         try reader.text("cronExpression", as: "cron")
         reader.set("maxRuns", try reader.row.decode("maxRuns", as: Int?.self).map(JSONValue.integer))
@@ -45,11 +46,12 @@ enum ManagedSchedules: ManagedTable {
         """
         INSERT INTO campaign_schedules (
             id, "tenantId", name, "campaignId", "cronExpression", at, "timeZone", "from", until, "maxRuns", misfire,
-            "misfireWindow", overlap, dst, "localTime", "isActive", protect, "sourceFile", "nextRunAt", "managedBy"
+            "misfireWindow", overlap, dst, "localTime", "startWhenApproved", "isActive", protect, "sourceFile", "nextRunAt",
+            "managedBy"
         )
         SELECT r.id, r."tenantId", r.name, c.id, r."cronExpression", r.at, r."timeZone", r."from", r.until, r."maxRuns",
-            r.misfire, r."misfireWindow", r.overlap, r.dst, r."localTime", r."isActive", r.protect, r."sourceFile",
-            CASE WHEN r."isActive" THEN to_timestamp(r."nextRunAt") END, 'spec'
+            r.misfire, r."misfireWindow", r.overlap, r.dst, r."localTime", r."startWhenApproved", r."isActive", r.protect,
+            r."sourceFile", CASE WHEN r."isActive" THEN to_timestamp(r."nextRunAt") END, 'spec'
         FROM \(fragment: resolved(rows))
         """
     }
@@ -60,7 +62,7 @@ enum ManagedSchedules: ManagedTable {
             name = r.name, "campaignId" = c.id, "cronExpression" = r."cronExpression", at = r.at,
             "timeZone" = r."timeZone", "from" = r."from", until = r.until, "maxRuns" = r."maxRuns", misfire = r.misfire,
             "misfireWindow" = r."misfireWindow", overlap = r.overlap, dst = r.dst, "isActive" = r."isActive",
-            "localTime" = r."localTime", protect = r.protect, "sourceFile" = r."sourceFile", "updatedAt" = now(),
+            "localTime" = r."localTime", "startWhenApproved" = r."startWhenApproved", protect = r.protect, "sourceFile" = r."sourceFile", "updatedAt" = now(),
             "nextRunAt" = CASE
                 WHEN NOT r."isActive" OR m."runCount" >= r."maxRuns" THEN NULL
                 WHEN r."nextRunRule" = 'keep' THEN m."nextRunAt"
@@ -88,7 +90,8 @@ enum ManagedSchedules: ManagedTable {
         jsonb_to_recordset(\(rows)::jsonb) AS r(
             id uuid, "tenantId" text, name text, campaign text, "cronExpression" text, at text, "timeZone" text,
             "from" text, until text, "maxRuns" integer, misfire text, "misfireWindow" text, overlap text, dst jsonb,
-            "localTime" boolean, "isActive" boolean, protect boolean, "sourceFile" text, "nextRunAt" bigint, "nextRunRule" text
+            "localTime" boolean, "startWhenApproved" boolean, "isActive" boolean, protect boolean, "sourceFile" text,
+            "nextRunAt" bigint, "nextRunRule" text
         )
         JOIN campaigns c ON c."tenantId" = r."tenantId" AND c.name = r.campaign
             AND c."managedBy" = 'spec' AND c."archivedAt" IS NULL

@@ -113,6 +113,8 @@ public struct LaneRebuild: Sendable {
     public let quota: [QuotaBucket]
     /// The name under which Redis may still have buckets of the group, from before groups were the tenant's own.
     public let formerGroup: String?
+    /// The group that the sender has left, whose lane must send nothing any more; `nil` if it was always in this one.
+    public let leftGroup: String?
 
     /// A message, and the lease under which it is being sent.
     public struct Held: Hashable, Sendable {
@@ -133,18 +135,27 @@ public struct LaneRebuild: Sendable {
         sending: [Held],
         pause: Duration,
         quota: [QuotaBucket] = [],
-        formerGroup: String? = nil
+        formerGroup: String? = nil,
+        leftGroup: String? = nil
     ) {
         self.sender = sender
         self.sending = sending
         self.pause = pause
         self.quota = quota
         self.formerGroup = formerGroup
+        self.leftGroup = leftGroup
     }
 
     /// Returns the same lane with other buckets.
     public func with(quota: [QuotaBucket]) -> LaneRebuild {
-        LaneRebuild(sender: sender, sending: sending, pause: pause, quota: quota, formerGroup: formerGroup)
+        LaneRebuild(
+            sender: sender,
+            sending: sending,
+            pause: pause,
+            quota: quota,
+            formerGroup: formerGroup,
+            leftGroup: leftGroup
+        )
     }
 }
 
@@ -216,7 +227,11 @@ extension LaneRepository {
     ) async throws -> [LaneRebuild] {
         let senders = try await connection.query(
             """
-            SELECT id, greatest(0, coalesce(extract(epoch FROM "pausedUntil" - now())::float8, 0))
+            SELECT id, greatest(
+                    -- What the lane of the former group has sent in the last second counts against the rate.
+                    CASE WHEN "formerGroup" IS NULL THEN 0 ELSE 1 END,
+                    coalesce(extract(epoch FROM "pausedUntil" - now())::float8, 0)
+                ), "formerGroup"
             FROM senders WHERE "quotaGroup" = \(group)
             """
         )
@@ -236,7 +251,8 @@ extension LaneRepository {
                 sending: held[sender] ?? [],
                 pause: .seconds(try row.decode(1, as: Double.self)),
                 quota: quota,
-                formerGroup: former
+                formerGroup: former,
+                leftGroup: try row.decode(2)
             )
         }
     }

@@ -153,8 +153,8 @@ extension LaunchRepository {
         /// A request launched it.
         case launch
         /// A time of a schedule, or of a campaign that starts once, is due; with the instants at which it comes in the zones of
-        /// the audience, if it is sent by the clock of each contact.
-        case occurrence(schedule: UUID?, scheduledFor: Date, times: LocalTimes? = nil)
+        /// the audience, if it is sent by the clock of each contact. If it waits for WhatsApp itself, no run is opened that does.
+        case occurrence(schedule: UUID?, scheduledFor: Date, times: LocalTimes? = nil, waitsItself: Bool = false)
         /// A campaign that waits for events; its messages come one by one.
         case trigger
         /// A request sends it once more; one run for each key of the caller.
@@ -316,7 +316,7 @@ extension LaunchRepository {
                 tenant: candidate.tenantID,
                 on: connection
             )
-            if candidate.startsWhenApproved, !origin.isTrigger {
+            if candidate.startsWhenApproved, !origin.isTrigger, !origin.waitsItself {
                 waiting = template?.problem.map { "waits for WhatsApp: the campaign \($0)" }
             } else {
                 try template?.check(campaign: candidate.name)
@@ -436,18 +436,23 @@ extension LaunchRepository {
 
 extension LaunchRepository.Origin {
     fileprivate var schedule: UUID? {
-        guard case .occurrence(let schedule, _, _) = self else { return nil }
+        guard case .occurrence(let schedule, _, _, _) = self else { return nil }
         return schedule
     }
 
     fileprivate var scheduledFor: Date? {
-        guard case .occurrence(_, let time, _) = self else { return nil }
+        guard case .occurrence(_, let time, _, _) = self else { return nil }
         return time
     }
 
     fileprivate var times: LocalTimes? {
-        guard case .occurrence(_, _, let times) = self else { return nil }
+        guard case .occurrence(_, _, let times, _) = self else { return nil }
         return times
+    }
+
+    fileprivate var waitsItself: Bool {
+        guard case .occurrence(_, _, _, let waits) = self else { return false }
+        return waits
     }
 
     fileprivate var isTrigger: Bool {

@@ -144,6 +144,7 @@ extension ScheduleSpec {
         misfireWindow = SpecDuration(try row.decode("misfireWindow", as: String.self)) ?? misfireWindow
         overlap = Overlap(rawValue: try row.decode("overlap")) ?? overlap
         localTime = try row.decode("localTime")
+        startWhenApproved = try row.decode("startWhenApproved")
         let dst = try row.json("dst")
         self.dst = DSTPolicy(
             gap: dst?["gap"]?.stringValue.flatMap(DSTPolicy.Gap.init(rawValue:)),

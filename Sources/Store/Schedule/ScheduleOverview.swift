@@ -8,9 +8,9 @@ public struct ScheduleOverview: Sendable {
     /// A time of a schedule that has passed.
     public struct Occurrence: Hashable, Sendable {
         public let scheduledFor: Date
-        /// `started`, `skipped` or `failed`.
+        /// `started`, `skipped`, `failed` or `waiting`.
         public let outcome: String
-        /// The reason why nothing started, for people.
+        /// The reason why nothing started, or why it waits, for people.
         public let reason: String?
         /// The run that it started.
         public let runID: UUID?

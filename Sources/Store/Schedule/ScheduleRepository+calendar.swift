@@ -10,9 +10,9 @@ public struct PastOccurrence: Hashable, Sendable {
     public let timeZone: String
     public let campaignID: UUID
     public let campaignName: String
-    /// `started`, `skipped` or `failed`.
+    /// `started`, `skipped`, `failed` or `waiting`.
     public let outcome: String
-    /// The reason why nothing started, for people.
+    /// The reason why nothing started, or why it waits, for people.
     public let reason: String?
     /// The run that it started.
     public let runID: UUID?

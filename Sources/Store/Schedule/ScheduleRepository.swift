@@ -5,6 +5,8 @@ import Spec
 /// The values of `schedule_occurrences.outcome`.
 enum OccurrenceOutcome: String {
     case started, skipped, failed
+    /// WhatsApp has not approved the template of the campaign.
+    case waiting
 }
 
 /// The outcome of one time of a schedule.
@@ -16,6 +18,8 @@ public struct Firing: Sendable {
         case skipped(reason: String)
         /// Nothing started, though it should have.
         case failed(reason: String)
+        /// It starts when WhatsApp approves the template.
+        case waits(reason: String)
         /// The schedule has started as often as it may.
         case ended
     }
@@ -26,8 +30,8 @@ public struct Firing: Sendable {
     public let campaignID: UUID
     public let scheduledFor: Date
     public let outcome: Outcome
-    /// The delay between the time, where it comes first, and the firing, in seconds.
-    public let lag: TimeInterval
+    /// The delay between the time, where it comes first, and the firing, in seconds; `nil` at the end of a wait for WhatsApp.
+    public let lag: TimeInterval?
 }
 
 /// Fires schedules: exactly one run for each of their times, also if daemons compete or crash.
@@ -39,11 +43,14 @@ public struct ScheduleRepository: Sendable {
     /// NOTIFY channel that tells daemons that there is a new time to wake up at.
     public static let channel = "campaign_schedules"
 
-    /// True if a campaign, as `c`, has a schedule that fires again.
+    /// True if a campaign, as `c`, has a schedule that fires again, or one of whose times waits.
     static let firesAgain: PostgresQuery = """
         EXISTS (
-            SELECT FROM campaign_schedules s
-            WHERE s."campaignId" = c.id AND s."isActive" AND s."nextRunAt" IS NOT NULL AND s."archivedAt" IS NULL
+            SELECT FROM campaign_schedules s WHERE s."campaignId" = c.id AND s."isActive" AND s."archivedAt" IS NULL
+                AND (s."nextRunAt" IS NOT NULL OR EXISTS (
+                    SELECT FROM schedule_occurrences o
+                    WHERE o."scheduleId" = s.id AND o.outcome = 'waiting'
+                ))
         )
         """
 
@@ -170,7 +177,32 @@ public struct ScheduleRepository: Sendable {
                 let now = schedule.now
                 times = try await Self.localTimes(of: spec, at: time, for: candidate, now: now, on: connection)
             }
-            let outcome = try await start(candidate, of: schedule, for: time, times, on: connection)
+            let outcome = try await start(
+                candidate,
+                of: schedule.id,
+                for: time,
+                times,
+                waits: spec.startWhenApproved,
+                now: schedule.now,
+                on: connection
+            )
+            if case .waits(let problem) = outcome {
+                let until = WaitRule.end(spec, after: times?.last ?? time)
+                let outcome = Firing.Outcome.waits(reason: WaitRule.reason(problem, until: until))
+                // The start is still to come, so it is not the last one yet.
+                let next = spec.next(after: time)
+                return .fired(
+                    try await note(
+                        schedule,
+                        outcome,
+                        time: time,
+                        since: times?.first,
+                        until: until,
+                        next: next,
+                        on: connection
+                    )
+                )
+            }
             return .fired(
                 try await note(
                     schedule,
@@ -185,11 +217,25 @@ public struct ScheduleRepository: Sendable {
         }
     }
 
-    private func start(
+    /// Opens the run of a time.
+    ///
+    /// - Parameters:
+    ///   - candidate: The campaign, locked.
+    ///   - schedule: The schedule.
+    ///   - time: The time.
+    ///   - times: Its instants by zone, if it is that of the clock of each contact.
+    ///   - waits: True if it waits for WhatsApp instead of being skipped for its template.
+    ///   - now: The current time.
+    ///   - connection: The connection of the transaction.
+    /// - Returns: The outcome; with `waits`, the reason is why WhatsApp would refuse the template.
+    /// - Throws: `PostgresError`.
+    func start(
         _ candidate: LaunchCandidate,
-        of schedule: DueSchedule,
+        of schedule: UUID,
         for time: Date,
         _ times: LocalTimes?,
+        waits: Bool,
+        now: Date,
         on connection: PostgresConnection
     ) async throws -> Firing.Outcome {
         // A start that fails must not cancel anything, but its time must be recorded all the same.
@@ -206,13 +252,14 @@ public struct ScheduleRepository: Sendable {
             let run = try await Self.open(
                 candidate,
                 by: .startBySchedule,
-                origin: .occurrence(schedule: schedule.id, scheduledFor: time, times: times),
-                now: schedule.now,
+                origin: .occurrence(schedule: schedule, scheduledFor: time, times: times, waitsItself: waits),
+                now: now,
                 on: connection
             )
             return .started(run: run.id)
         } catch let error as LaunchError {
             try await connection.execute("ROLLBACK TO SAVEPOINT start")
+            if waits, case .template = error { return .waits(reason: "\(error)") }
             return error.isRuled ? .skipped(reason: "\(error)") : .failed(reason: "\(error)")
         } catch let error as PostgresError where error.isAboutValues {
             // Its time would stay the first that is due, and no other schedule would fire again.
@@ -251,11 +298,13 @@ public struct ScheduleRepository: Sendable {
         _ outcome: Firing.Outcome,
         time: Date? = nil,
         since first: Date? = nil,
+        until end: Date? = nil,
         remark: String? = nil,
         next: Date?,
         on connection: PostgresConnection
     ) async throws -> Firing {
         let time = time ?? schedule.due
+        try await Self.endWaits(of: schedule.id, before: time, on: connection)
         if let row = outcome.row {
             try await connection.execute(
                 """
@@ -263,10 +312,14 @@ public struct ScheduleRepository: Sendable {
                 VALUES (\(schedule.id), \(time), \(schedule.tenantID), \(row.name), \(row.reason ?? remark), \(row.run))
                 -- A schedule that was edited may come to a time again that it has skipped; a start is not forgotten.
                 ON CONFLICT ("scheduleId", "scheduledFor") DO UPDATE SET outcome = excluded.outcome,
-                    reason = excluded.reason, "runId" = excluded."runId", "createdAt" = now()
+                    reason = excluded.reason, "runId" = excluded."runId", "createdAt" = now(), "waitsUntil" = NULL,
+                    "waitsFor" = NULL
                     WHERE schedule_occurrences.outcome <> 'started'
                 """
             )
+            if let end, let reason = row.reason {
+                try await Self.beginWait(schedule, for: time, reason: reason, until: end, on: connection)
+            }
         }
         let started = outcome.row?.run == nil ? 0 : 1
         try await connection.execute(
@@ -289,11 +342,12 @@ public struct ScheduleRepository: Sendable {
 
 extension Firing.Outcome {
     /// The row that records the outcome; `nil` if it is not recorded.
-    fileprivate var row: (name: String, reason: String?, run: UUID?)? {
+    var row: (name: String, reason: String?, run: UUID?)? {
         switch self {
         case .started(let run): (OccurrenceOutcome.started.rawValue, nil, run)
         case .skipped(let reason): (OccurrenceOutcome.skipped.rawValue, reason, nil)
         case .failed(let reason): (OccurrenceOutcome.failed.rawValue, reason, nil)
+        case .waits(let reason): (OccurrenceOutcome.waiting.rawValue, reason, nil)
         case .ended: nil
         }
     }

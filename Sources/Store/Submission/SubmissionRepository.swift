@@ -281,7 +281,9 @@ public struct SubmissionRepository: Sendable {
         let rows = try await pool.query(
             SubmissionStatus.moving(
                 .submit,
-                set: ["\"dueAt\" = now()", "attempts = 0", "\"settledAt\" = NULL", "error = NULL"],
+                set: [
+                    "\"dueAt\" = now()", "attempts = 0", "\"settledAt\" = NULL", "error = NULL", "\"toldAt\" = NULL",
+                ],
                 where: """
                     s."tenantId" = \(tenant) AND (s.name = \(name) OR s."templateId" IN (
                         SELECT t.id FROM templates t WHERE t."tenantId" = \(tenant) AND t.name = \(name)

@@ -133,6 +133,41 @@ struct TemplateSubmitterTests {
         }
     }
 
+    /// What the reviews came to is read, and told once, however often it is read.
+    @Test func tenantsAreToldOfReviewsAndFailuresOnce() async throws {
+        try await SubmissionStage.with { stage in
+            try await stage.pool.execute(
+                """
+                INSERT INTO tenants ("tenantId", name, notify)
+                VALUES (\(SubmissionStage.tenant), 'acme', '{"url":"env:HOOK","secret":"env:SECRET","on":["template"]}')
+                """
+            )
+            for name in ["hello", "reject_it"] { try await stage.want(.create, name) }
+            try await stage.want(.create, "wrong", SubmissionStage.request("wrong", body: "{{1}} comes first"))
+            let sweep = AccountSweep(
+                pool: stage.pool,
+                client: stage.client,
+                tokens: TokenResolver(environment: ["TOKEN": "token"]),
+                logger: TestDatabase.logger
+            )
+            for _ in 0..<2 {
+                try await stage.submit()
+                try await stage.pool.execute("UPDATE account_sweeps SET \"dueAt\" = now(), \"notBefore\" = NULL")
+                while try await sweep.readDue() > 0 {}
+                try await stage.submit()
+                let rows = try await stage.pool.query("SELECT event ->> 'why' FROM notifications ORDER BY 1")
+                let told = try rows.map { try $0.decode(0, as: String.self) }
+                #expect(told.count == 3)
+                let beginnings = [
+                    "WhatsApp did not take template `wrong` (en) (create): ",
+                    "WhatsApp has approved template `hello` (en)",
+                    "WhatsApp says of template `reject_it` (en): REJECTED",
+                ]
+                #expect(zip(told, beginnings).allSatisfy { $0.hasPrefix($1) }, "\(told)")
+            }
+        }
+    }
+
     @Test func errorsThatPassAreTriedAgainAndLimitsWaitWithoutAnAttempt() async throws {
         try await SubmissionStage.with { stage in
             try stage.fault(ManagementFault(operation: "templates.create", mode: .refuse, times: 1))

@@ -114,9 +114,61 @@ struct AccountPlanTests {
                         + "lower limit counts",
                     "WhatsApp allows sender `second` 2,000 business-initiated messages in 24 hours, less than its spec, and the "
                         + "lower limit counts",
-                    "senders `main`, `second` share a limit at WhatsApp; give them one `quotaGroup`",
+                    "senders `main`, `second` share a limit at WhatsApp, and each counts for itself; give Account `main` its "
+                        + "`businessId`, or the senders one `quotaGroup`",
                 ]
             )
+            try await fixture.pool.execute(
+                #"UPDATE whatsapp_accounts SET "businessId" = '506', "messagingLimit" = 100000"#
+            )
+            try await fixture.pool.execute("UPDATE whatsapp_numbers SET status = 'CONNECTED', quality = 'GREEN'")
+            try await fixture.pool.execute("UPDATE account_sweeps SET error = NULL")
+            #expect(
+                try await fixture.plan(text).accountRemarks == [
+                    "senders `main`, `second` share a limit at WhatsApp, and each counts for itself; give Account `main` its "
+                        + "`businessId` \"506\", or the senders one `quotaGroup`"
+                ]
+            )
+            let named = text.replacing("wabaId: \"1022\"", with: "wabaId: \"1022\"\nbusinessId: \"506\"")
+            #expect(try await fixture.plan(named).accountRemarks == [])
+            let wrong = named.replacing("506", with: "507")
+            #expect(
+                try await fixture.plan(wrong).accountRemarks == [
+                    "acme/Account/main belongs to portfolio 506 at WhatsApp, and its spec says 507: correct `businessId`"
+                ]
+            )
+            let apart = named.replacing(second, with: second + "\nquotaGroup: own")
+            #expect(
+                try await fixture.plan(apart).accountRemarks == [
+                    "senders `main`, `second` share a limit at WhatsApp, and each counts for itself; name the same "
+                        + "`quotaGroup` in all of them, or in none"
+                ]
+            )
+        }
+    }
+
+    /// The group is part of the plan, and comes from the account.
+    @Test func thePortfolioOfAnAccountIsTheQuotaGroupOfItsSenders() async throws {
+        try await ReconcilerFixture.with { fixture in
+            let second = Samples.sender.replacing("main", with: "second").replacing("1065", with: "1066")
+            let text = Self.specs(Samples.sender, second, Self.template, Self.account)
+            try await fixture.reach(text)
+            let named = text.replacing("wabaId: \"1022\"", with: "wabaId: \"1022\"\nbusinessId: \"506\"")
+            let plan = try await fixture.plan(named)
+            let senders = plan.changes.filter { $0.identity.kind == .sender }
+            #expect(senders.count == 2)
+            for change in senders {
+                #expect(change.differences.map(\.field) == ["quotaGroup"])
+                #expect(change.differences.first?.after == "portfolio-506")
+                #expect(change.inheritedFrom.map(\.kind) == [.account])
+            }
+            try await fixture.reach(named)
+            let groups = try await fixture.pool.query("SELECT DISTINCT \"quotaGroup\" FROM senders")
+            #expect(try groups.map { try $0.decode(0, as: String.self) } == ["acme/portfolio-506"])
+            #expect(try await fixture.plan(named).changes.isEmpty)
+            try await fixture.reach(text)
+            let own = try await fixture.pool.query("SELECT \"quotaGroup\" FROM senders ORDER BY 1")
+            #expect(try own.map { try $0.decode(0, as: String.self) } == ["1065", "1066"])
         }
     }
 }

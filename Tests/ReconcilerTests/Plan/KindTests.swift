@@ -41,6 +41,11 @@ struct KindTests {
         WalkTests.Edit("maxRuns: 12\n", "maxRuns: 12\nmisfireWindow: 30m\n", "~ Schedule/weekly misfireWindow"),
         WalkTests.Edit("maxRuns: 12\n", "maxRuns: 12\noverlap: queue\n", "~ Schedule/weekly overlap"),
         WalkTests.Edit("maxRuns: 12\n", "maxRuns: 12\nlocalTime: true\n", "~ Schedule/weekly localTime"),
+        WalkTests.Edit(
+            "maxRuns: 12\n",
+            "maxRuns: 12\nstartWhenApproved: true\n",
+            "~ Schedule/weekly startWhenApproved"
+        ),
         WalkTests.Edit("dst: { gap: skip }", "dst: { gap: skip, fold: both }", "~ Schedule/weekly dst.fold"),
         WalkTests.Edit("maxRuns: 12\n", "maxRuns: 12\nisActive: false\n", "~ Schedule/weekly isActive"),
         WalkTests.Edit("maxRuns: 12\n", "maxRuns: 12\nprotect: true\n", "~ Schedule/weekly protect"),

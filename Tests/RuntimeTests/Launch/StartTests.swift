@@ -39,6 +39,56 @@ struct StartTests {
         }
     }
 
+    /// Its template is in review when the time comes; the daemon is told of the approval by Postgres.
+    @Test func aStartThatWaitsForWhatsAppBeginsAtTheApproval() async throws {
+        try await DeliveryFixture.with(contacts: 10) { fixture in
+            let statements: [PostgresQuery] = [
+                """
+                INSERT INTO accounts ("tenantId", name, "wabaId", "accessToken", "managedBy")
+                VALUES (\(DeliveryFixture.tenant), 'main', '77', 'env:TOKEN', 'spec')
+                """,
+                "UPDATE senders SET \"accountId\" = (SELECT id FROM accounts), \"businessAccountId\" = '77'",
+                """
+                INSERT INTO whatsapp_templates ("businessAccountId", name, language, status, "statusAt")
+                VALUES ('77', 'hello', 'en', 'PENDING', now())
+                """,
+            ]
+            for statement in statements { try await fixture.pool.execute(statement) }
+            try await fixture.withDaemon { _ in
+                try await fixture.pool.execute(
+                    """
+                    INSERT INTO campaign_schedules (
+                        "campaignId", "tenantId", "cronExpression", "nextRunAt", "maxRuns", "startWhenApproved"
+                    )
+                    SELECT id, "tenantId", '0 0 1 1 *', date_trunc('second', now()), 1, true FROM campaigns
+                    """
+                )
+                try await eventually(within: .seconds(20), "the start waits") {
+                    let rows = try await fixture.pool.query(
+                        "SELECT 1 FROM schedule_occurrences WHERE outcome = 'waiting' AND \"waitsUntil\" > now()"
+                    )
+                    return rows.count == 1
+                }
+                try await fixture.pool.execute(
+                    "UPDATE whatsapp_templates SET status = 'APPROVED', \"statusAt\" = now()"
+                )
+                try await eventually(within: .seconds(20), "the run is over") {
+                    let rows = try await fixture.pool.query("SELECT 1 FROM campaign_runs WHERE status = 'completed'")
+                    return rows.count == 1
+                }
+                let row = try await fixture.pool.query(
+                    """
+                    SELECT r."startedAt" - w."statusAt" < interval '5 seconds', r.sent + r.delivered + r.read, o.outcome
+                    FROM campaign_runs r, whatsapp_templates w, schedule_occurrences o
+                    """
+                )[0]
+                #expect(try row.decode(0, as: Bool.self), "it is woken, and does not look by chance")
+                #expect(try row.decode(1, as: Int.self) == 10)
+                #expect(try row.decode(2, as: String.self) == "started")
+            }
+        }
+    }
+
     @Test func anEventOvertakesACampaignUnderWay() async throws {
         try await DeliveryFixture.with(contacts: 600, rate: 100) { fixture in
             try await fixture.pool.execute(

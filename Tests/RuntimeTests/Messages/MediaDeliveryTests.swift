@@ -1,6 +1,8 @@
 import Foundation
 import JSON
 import Postgres
+import ServiceLifecycle
+import Settings
 import Store
 import Synchronization
 import TestSupport
@@ -114,6 +116,83 @@ struct MediaDeliveryTests {
             #expect((summary.rejected == 0) == (days > 25))
             let attempts = try await fixture.pool.query("SELECT max(attempts) FROM campaign_messages")
             #expect(try attempts[0].decode(0, as: Int.self) == 1)
+        }
+    }
+
+    /// The age of an id, the code of the failure, and whether the id is forgotten; negative if the file was uploaded after the
+    /// message was sent.
+    private static let lateFailures: [(days: Double, code: String, isForgotten: Bool)] = [
+        (1, "131053", true), (0, "131053", false), (1, "131026", false), (-1, "131053", false),
+    ]
+
+    /// WhatsApp may accept a message and find later that it cannot use the file any more.
+    @Test(.timeLimit(.minutes(1)), arguments: lateFailures)
+    func anOldIDIsForgottenAfterALateFailure(days: Double, code: String, isForgotten: Bool) async throws {
+        try await Self.fixture(contacts: 2) { fixture in
+            try await Self.setOldID(daysAgo: max(days, 0), fixture)
+            _ = try await fixture.launch()
+            // One day later than the messages, if the file was uploaded again since.
+            let sentAt = Date() - (days < 0 ? 86_400 : 0)
+            try await fixture.pool.execute(
+                """
+                UPDATE campaign_messages
+                SET status = 'sent', "waMessageId" = 'wamid.' || position, "sentAt" = \(sentAt)
+                """
+            )
+            try await fixture.pool.execute("UPDATE campaign_runs SET sent = pending + queued, pending = 0, queued = 0")
+            if days < 0 {
+                try await fixture.pool.execute(#"UPDATE media_uploads SET "uploadedAt" = now() - interval '1 hour'"#)
+            }
+            let uploads = MediaUploads()
+            let file = MediaRepository.Key(tenant: DeliveryFixture.tenant, digest: Self.digest)
+            uploads.learn(MediaUploadRepository.Key(file: file, number: "1001"), id: "4711")
+            let intake = StatusIntake(
+                messages: MessageRepository(pool: fixture.pool),
+                inbound: InboundRepository(pool: fixture.pool),
+                contacts: ContactIDRepository(pool: fixture.pool),
+                guards: RunGuards(runs: RunRepository(pool: fixture.pool), logger: TestDatabase.logger),
+                media: (uploads, MediaUploadRepository(pool: fixture.pool)),
+                failure: WhatsAppChannel.failure(code:message:),
+                logger: TestDatabase.logger
+            )
+            let group = ServiceGroup(
+                configuration: .init(services: [.init(service: intake)], logger: TestDatabase.logger)
+            )
+            try await withThrowingTaskGroup { tasks in
+                tasks.addTask { try await group.run() }
+                let failed = DeliveryStatus(
+                    waMessageID: "wamid.1",
+                    messageID: nil,
+                    rank: .failed,
+                    at: Date(),
+                    failure: WhatsAppChannel.failure(code: code, message: "Media upload error")
+                )
+                try await intake.take(ChannelReports(statuses: [failed], inbound: InboundReport()))
+                // WhatsApp repeats its webhooks.
+                try await intake.take(ChannelReports(statuses: [failed], inbound: InboundReport()))
+                await group.triggerGracefulShutdown()
+                try await tasks.waitForAll()
+            }
+            let rows = try await fixture.pool.query(#"SELECT "mediaId" FROM media_uploads"#)
+            #expect(try rows.map { try $0.decode(0, as: String?.self) } == [isForgotten ? nil : "4711"])
+            let answer = uploads.ids(
+                of: [Self.digest],
+                tenant: DeliveryFixture.tenant,
+                number: "1001",
+                token: AccessToken(value: "token")
+            )
+            if isForgotten {
+                guard case .waiting = answer else {
+                    Issue.record("later messages wait for another upload: \(answer)")
+                    return
+                }
+            } else {
+                guard case .ready = answer else {
+                    Issue.record("later messages go on with the id: \(answer)")
+                    return
+                }
+            }
+            #expect(try await fixture.statuses()[.failed] == 1)
         }
     }
 

@@ -42,6 +42,33 @@ struct DeliveryQuotaTests {
         }
     }
 
+    /// The messages that wait in the lane of the former group go on in that of the new one.
+    @Test(.timeLimit(.minutes(3)))
+    func aSenderThatChangesItsGroupTakesItsMessagesAlong() async throws {
+        try await DeliveryFixture.with(contacts: 300, rate: 60) { fixture in
+            let run = try await fixture.launch()
+            try await TestRedis.withGroup(ofTenant: DeliveryFixture.tenant) { redis, group in
+                try await fixture.withDelivery {
+                    try await fixture.withDelivery {
+                        try await eventually("the run is under way") {
+                            try await fixture.run(run).counters.accepted > 60
+                        }
+                        try await fixture.pool.execute("UPDATE senders SET \"quotaGroup\" = \(group)")
+                        try await fixture.completes(run)
+                    }
+                }
+                let epochs = try await fixture.pool.query(
+                    "SELECT epoch FROM queue_epochs WHERE \"quotaGroup\" = \(group)"
+                )
+                #expect(try epochs.map { try $0.decode(0, as: Int.self) > 1 } == [true], "its lanes were rebuilt")
+                let sender = try await fixture.run(run).senderID
+                let former = LaneQueue(redis: redis, quotaGroup: fixture.group, sender: sender)
+                #expect(try await former.depth().total == 0)
+            }
+            try await fixture.expectDelivered(run, contacts: 300)
+        }
+    }
+
     @Test(.timeLimit(.minutes(3)))
     func theQuotaOfWhatsAppIsNeverReached() async throws {
         try await DeliveryFixture.with(contacts: 120, dailyLimit: 50) { fixture in

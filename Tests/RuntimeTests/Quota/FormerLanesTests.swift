@@ -36,6 +36,33 @@ struct FormerLanesTests {
         }
     }
 
+    /// A sender that moves to another group sends nothing more from its former lane; the others of that group go on.
+    @Test func aLaneThatItsSenderHasLeftIsEmptied() async throws {
+        try await LaneFixture.with { fixture in
+            try await fixture.push(3)
+            let other = LaneQueue(redis: fixture.redis, quotaGroup: fixture.group, sender: UUID())
+            _ = try await other.push(
+                [FedMessage(id: UUID(), delay: .zero, isBusinessInitiated: false)],
+                run: UUID(),
+                epoch: 1
+            )
+            let quota = [QuotaBucket(hour: "2026120109", count: 4)]
+            let moved = LaneRebuild(
+                sender: fixture.sender,
+                sending: [],
+                pause: .zero,
+                quota: quota,
+                leftGroup: fixture.group
+            )
+            for _ in 0..<2 {
+                let carried = try await FormerLanes.carried([moved], on: fixture.redis)
+                #expect(carried.map(\.quota) == [quota])
+            }
+            #expect(try await fixture.lane.depth() == LaneDepth(epoch: 1, ready: 0, delayed: 0, held: 0))
+            #expect(try await other.depth().ready == 1)
+        }
+    }
+
     /// The time until enough of the oldest hours have left the quota.
     @Test func quotaReturnsWhenEnoughHoursAreADayOld() async throws {
         try await LaneFixture.with { fixture in

@@ -26,6 +26,35 @@ struct AccountTests {
         #expect(template.value.canonical["account"] == "main")
     }
 
+    /// The numbers of a portfolio share a limit, whichever of its accounts they belong to.
+    @Test func sendersOfAPortfolioShareAQuotaUnlessTheyNameAGroup() throws {
+        let portfolio = "\nbusinessId: \"506\""
+        func sender(_ name: String, _ number: String, _ more: String) -> String {
+            Fixture.sender.replacing("name: main", with: "name: \(name)").replacing("1065", with: number) + more
+        }
+        let third = Self.other.replacing("other", with: "third").replacing("1023", with: "1024")
+        let catalog = Self.catalog(
+            Self.account + portfolio,
+            Self.other + portfolio,
+            third,
+            sender("a", "1", "\naccount: main"),
+            sender("b", "2", "\naccount: other"),
+            sender("c", "3", "\naccount: third"),
+            sender("d", "4", "\naccount: main\nquotaGroup: own"),
+            sender("e", "5", "\naccount: main\nquotaGroup: \"5\"")
+        )
+        #expect(catalog.diagnostics.filter { $0.severity == .error }.isEmpty, "\(catalog.diagnostics)")
+        let groups = catalog.all(SenderSpec.self).map(\.value.quotaGroup)
+        #expect(groups == ["portfolio-506", "portfolio-506", "3", "own", "5"])
+        #expect(catalog.all(SenderSpec.self).first?.value.canonical["quotaGroup"] == "portfolio-506")
+    }
+
+    /// The account that a sender does not name counts as well.
+    @Test func theOnlyAccountGivesItsPortfolio() {
+        let catalog = Self.catalog(Fixture.sender, Self.account + "\nbusinessId: \"506\"")
+        #expect(catalog.all(SenderSpec.self).map(\.value.quotaGroup) == ["portfolio-506"])
+    }
+
     @Test func withoutAccountsNothingBelongsToOne() {
         let catalog = Self.catalog(Self.template)
         #expect(catalog.diagnostics.isEmpty)

@@ -30,7 +30,7 @@ struct ScheduleTests {
             "cron: \"0  9 * * MON\"\ntimeZone: Africa/Nairobi",
             """
             {"campaign":"c","cron":"0 9 * * MON","isActive":true,"localTime":false,"misfire":"runOnce","misfireWindow":"1h","name":"s",\
-            "overlap":"skip","protect":false,"timeZone":"Africa/Nairobi"}
+            "overlap":"skip","protect":false,"startWhenApproved":false,"timeZone":"Africa/Nairobi"}
             """
         ),
         (
@@ -49,14 +49,14 @@ struct ScheduleTests {
             """
             {"campaign":"c","cron":"@daily","dst":{"fold":"both","gap":"skip"},"from":"2026-12-01T00:00","isActive":false,\
             "localTime":false,"maxRuns":3,"misfire":"runAll","misfireWindow":"7d","name":"s","overlap":"cancelRunning","protect":false,\
-            "timeZone":"Europe/Berlin","until":"2027-12-01T09:00:30"}
+            "startWhenApproved":false,"timeZone":"Europe/Berlin","until":"2027-12-01T09:00:30"}
             """
         ),
         (
             "at: 2026-12-01T09:00:00\ntimeZone: UTC\nmisfire: skip\ndst: {}",
             """
             {"at":"2026-12-01T09:00","campaign":"c","isActive":true,"localTime":false,"misfire":"skip","misfireWindow":"1h","name":"s",\
-            "overlap":"skip","protect":false,"timeZone":"UTC"}
+            "overlap":"skip","protect":false,"startWhenApproved":false,"timeZone":"UTC"}
             """
         ),
     ])

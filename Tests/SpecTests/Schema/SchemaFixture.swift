@@ -113,7 +113,7 @@ enum SchemaFixture {
             ---
             { kind: Schedule, name: weekly, campaign: hello, cron: "0 9 * * MON", timeZone: Africa/Nairobi, from: 2026-01-01,
               until: "2045-01-01T10:00", maxRuns: 3, misfire: runAll, misfireWindow: 6h, overlap: queue,
-              dst: { gap: skip, fold: both }, localTime: true, isActive: false }
+              dst: { gap: skip, fold: both }, localTime: true, startWhenApproved: true, isActive: false }
             ---
             { kind: Schedule, name: once, campaign: hello, at: "2045-01-01T10:00", timeZone: UTC }
             ---

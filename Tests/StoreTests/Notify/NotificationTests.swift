@@ -193,20 +193,72 @@ struct NotificationTests {
             try await fixture.pool.execute(
                 "UPDATE senders SET \"businessAccountId\" = '77' WHERE \"tenantId\" <> 'other'"
             )
-            var report = InboundReport()
-            report.stops = [
-                .init(
-                    businessAccountID: "77",
-                    subject: .template(name: "hello", language: "en"),
-                    reason: "hello: PAUSED"
-                )
-            ]
-            let inbound = InboundRepository(pool: fixture.pool)
-            try await inbound.apply(report)
-            // WhatsApp repeats its webhooks.
-            try await inbound.apply(report)
-            #expect(try await Self.told(fixture) == ["template template guard:template hello: PAUSED"])
+            let says = "template template guard:template WhatsApp says of template `hello` (en): "
+            try await Self.report("PAUSED", at: Date(), in: fixture)
+            // WhatsApp repeats its webhooks, and readings see the same.
+            try await Self.report("PAUSED", at: Date(), in: fixture)
+            try await Self.read("PAUSED", at: Date() + 120, in: fixture)
+            #expect(try await Self.told(fixture) == [says + "PAUSED, LOW_QUALITY"])
             #expect(try await fixture.column("SELECT \"tenantId\" FROM notifications") == ["acme"])
+            // It is approved again, and stopped once more: the reading comes first, the webhook after it.
+            try await Self.read("APPROVED", at: Date() + 240, in: fixture)
+            try await Self.read("DISABLED", at: Date() + 360, in: fixture)
+            try await Self.report("DISABLED", at: Date() + 361, in: fixture)
+            #expect(try await Self.told(fixture).suffix(1) == [says + "DISABLED, LOW_QUALITY"])
+            #expect(try await Self.told(fixture).count == 2)
+        }
+    }
+
+    /// The first reading of an account finds what was so before.
+    @Test func whatTheFirstReadingFindsIsNotTold() async throws {
+        try await Fixture.with { fixture in
+            try await Self.setNotify(fixture)
+            try await fixture.addCampaign(
+                message: #"{"type":"template","template":{"name":"hello","language":{"code":"en"}}}"#
+            )
+            try await fixture.pool.execute("UPDATE senders SET \"businessAccountId\" = '77'")
+            try await Self.read("REJECTED", at: Date(), in: fixture)
+            #expect(try await Self.told(fixture).isEmpty)
+            try await Self.read("DISABLED", at: Date() + 60, in: fixture)
+            #expect(try await Self.told(fixture).count == 1)
+        }
+    }
+
+    /// The states that are told are those in which WhatsApp refuses a template.
+    @Test(arguments: TemplateState.stopped.sorted() + ["PENDING", "FLAGGED", "LOCKED"])
+    func eachStateThatStopsATemplateIsTold(status: String) async throws {
+        try await Fixture.with { fixture in
+            try await Self.setNotify(fixture)
+            try await fixture.addCampaign(
+                message: #"{"type":"template","template":{"name":"hello","language":{"code":"en"}}}"#
+            )
+            try await fixture.pool.execute("UPDATE senders SET \"businessAccountId\" = '77'")
+            try await Self.report("APPROVED", at: Date() - 60, in: fixture)
+            try await Self.report(status, at: Date(), in: fixture)
+            #expect(try await Self.told(fixture).count == (TemplateState.stopped.contains(status) ? 1 : 0))
+        }
+    }
+
+    /// Takes a webhook about the template in.
+    private static func report(_ status: String, at time: Date, in fixture: Fixture) async throws {
+        var report = InboundReport()
+        report.facts = [
+            AccountFact(
+                businessAccountID: "77",
+                at: time,
+                .templateStatus(name: "hello", language: "en", status: status, reason: "LOW_QUALITY")
+            )
+        ]
+        try await InboundRepository(pool: fixture.pool).apply(report)
+    }
+
+    /// Keeps a page of a reading.
+    private static func read(_ status: String, at time: Date, in fixture: Fixture) async throws {
+        var template = SeenTemplate(name: "hello", language: "en")
+        (template.status, template.reason) = (status, "LOW_QUALITY")
+        let seen = template
+        try await fixture.pool.withConnection { connection in
+            try await AccountSweepRepository.keep([seen], of: "77", at: time, on: connection)
         }
     }
 }

@@ -82,6 +82,38 @@ struct QuotaGroupTests {
         }
     }
 
+    /// A number that joins the group of its portfolio brings what it has sent, and has its lanes rebuilt there.
+    @Test func aNumberTakesWhatItHasSentIntoItsNewGroup() async throws {
+        try await Fixture.with { fixture in
+            let pool = fixture.pool
+            try await Self.addSender("a", tenant: "acme", phone: "1", group: "1", pool)
+            try await Self.addSender("b", tenant: "acme", phone: "2", group: "portfolio-5", pool)
+            try await Self.use("1", tenant: "acme", 7, hoursAgo: 1, pool)
+            try await Self.use("1", tenant: "other", 100, hoursAgo: 1, pool)
+            try await Self.use("acme/portfolio-5", tenant: "acme", 3, hoursAgo: 1, pool)
+            try await pool.execute("INSERT INTO queue_epochs VALUES ('acme/portfolio-5', 4, now()), ('1', 2, now())")
+            func move(_ group: String) async throws {
+                try await pool.execute("UPDATE senders SET \"quotaGroup\" = \(group) WHERE name = 'a'")
+            }
+            try await move("portfolio-5")
+            #expect(try await Self.status("acme", pool) == ["a": 10, "b": 10])
+            let lanes = LaneRepository(pool: pool)
+            let restored = try await Restored.lanes(of: "acme/portfolio-5", from: 5, lanes)
+            #expect(restored.filter { $0.leftGroup != nil }.map(\.leftGroup) == ["1"])
+            // The pace of the former lane is over before the new one begins.
+            #expect(restored.filter { $0.leftGroup != nil }.map(\.pause) == [.seconds(1)])
+            #expect(restored.filter { $0.leftGroup == nil }.map(\.pause) == [.zero])
+            // A change of other fields is no move.
+            try await pool.execute("UPDATE senders SET \"ratePerSecond\" = 40")
+            #expect(try await Self.status("acme", pool) == ["a": 10, "b": 10])
+            // Back in its own group, it finds what it had sent from there.
+            try await move("1")
+            #expect(try await Self.status("acme", pool) == ["a": 107, "b": 10])
+            let epochs: [Int] = try await fixture.column("SELECT epoch FROM queue_epochs ORDER BY \"quotaGroup\"")
+            #expect(epochs.sorted() == [3, 6])
+        }
+    }
+
     @Test func anUpgradeCarriesWhatWasUsedToTheNewNames() async throws {
         try await TestDatabase.with { pool in
             let former = Migration.all.filter { $0.version < 19 }
@@ -115,16 +147,24 @@ struct QuotaGroupTests {
         }
     }
 
-    /// The former names that a rebuild hands over.
+    /// The lanes that a rebuild hands over.
     private actor Restored {
-        private var names: [String?] = []
+        private var lanes: [LaneRebuild] = []
 
-        private func add(_ lanes: [LaneRebuild]) { names += lanes.map(\.formerGroup) }
+        private func add(_ lanes: [LaneRebuild]) { self.lanes += lanes }
 
-        static func of(_ group: String, from epoch: Int, _ lanes: LaneRepository) async throws -> [String?] {
+        static func lanes(
+            of group: String,
+            from epoch: Int,
+            _ lanes: LaneRepository
+        ) async throws -> [LaneRebuild] {
             let restored = Restored()
             _ = try await lanes.rebuild(group: group, from: epoch) { await restored.add($1) }
-            return await restored.names
+            return await restored.lanes
+        }
+
+        static func of(_ group: String, from epoch: Int, _ lanes: LaneRepository) async throws -> [String?] {
+            try await Self.lanes(of: group, from: epoch, lanes).map(\.formerGroup)
         }
     }
 }
