@@ -21,6 +21,7 @@ package struct APIRoutes: Sendable {
     ///
     /// - Parameters:
     ///   - pool: Connections to Postgres.
+    ///   - reports: Connections for reads that may be a little old, perhaps to a replica.
     ///   - authenticator: Verifies access tokens.
     ///   - limiter: Limits the requests of each tenant; `nil` means no limit.
     ///   - metrics: Counts requests.
@@ -37,6 +38,7 @@ package struct APIRoutes: Sendable {
     ///   - now: The calendar.
     package init(
         pool: PostgresPool,
+        reports: PostgresPool,
         authenticator: Authenticator,
         limiter: RequestLimiter?,
         metrics: HTTPMetrics,
@@ -53,10 +55,10 @@ package struct APIRoutes: Sendable {
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
         let campaigns = CampaignRepository(pool: pool)
-        let log = MessageLogRepository(pool: pool)
+        let log = MessageLogRepository(pool: reports)
         let outlooks = OutlookRepository(pool: pool)
         let templates = TemplateRepository(pool: pool)
-        let schedules = ScheduleRepository(pool: pool)
+        let schedules = ScheduleRepository(pool: reports)
         let gate = PreviewGate(statementLimit: previewLimit)
         let groups: [[Endpoint]] = [
             CampaignEndpoints(
@@ -74,11 +76,11 @@ package struct APIRoutes: Sendable {
             ).all,
             TestEndpoints(campaigns: campaigns, tests: TestSendRepository(pool: pool)).all,
             [ScheduleEndpoint(campaigns: campaigns).endpoint],
-            [CostEndpoint(campaigns: campaigns, charges: ChargeRepository(pool: pool)).costs],
-            AnalyticsEndpoints(campaigns: campaigns, analytics: AnalyticsRepository(pool: pool), log: log).all,
+            [CostEndpoint(campaigns: campaigns, charges: ChargeRepository(pool: reports)).costs],
+            AnalyticsEndpoints(campaigns: campaigns, analytics: AnalyticsRepository(pool: reports), log: log).all,
             [MessageLogEndpoint(campaigns: campaigns, log: log).endpoint],
-            AudienceEndpoints(pool: pool, gate: gate, now: now).all,
-            [RenderEndpoint(audiences: AudienceRepository(pool: pool), gate: gate, now: now).endpoint],
+            AudienceEndpoints(pool: reports, gate: gate, now: now).all,
+            [RenderEndpoint(audiences: AudienceRepository(pool: reports), gate: gate, now: now).endpoint],
             TemplateEndpoints(templates: templates).all,
             AccountEndpoints(accounts: AccountViewRepository(pool: pool)).all,
             ContactEndpoints(
@@ -90,8 +92,8 @@ package struct APIRoutes: Sendable {
             WalletEndpoints(wallets: WalletRepository(pool: pool)).all,
             RunHistoryEndpoints(
                 campaigns: campaigns,
-                series: RunSeriesRepository(pool: pool),
-                funnels: RunFunnelRepository(pool: pool)
+                series: RunSeriesRepository(pool: reports),
+                funnels: RunFunnelRepository(pool: reports)
             ).all,
             CalendarEndpoints(
                 schedules: schedules,
@@ -99,7 +101,7 @@ package struct APIRoutes: Sendable {
                 now: now
             ).all,
             SpecEndpoints(pool: pool, campaigns: campaigns).all,
-            TriggerHistoryEndpoints(history: TriggerHistoryRepository(pool: pool)).all,
+            TriggerHistoryEndpoints(history: TriggerHistoryRepository(pool: reports)).all,
             [triggers.endpoint, triggers.campaignEndpoint],
             webhooks.all,
             [SessionEndpoint(live: LiveRepository(pool: pool), version: version, now: now).endpoint],

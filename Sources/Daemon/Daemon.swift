@@ -71,20 +71,16 @@ public struct Daemon: Service {
         // Connects only for calls, so nothing has to be closed if the rest of the start fails.
         let graph = try GraphClient(url: configuration.whatsAppURL, outbound: configuration.outbound)
         let media = try await WhatsAppMedia(url: configuration.whatsAppURL, outbound: configuration.outbound)
-        let pool = PostgresPool(
-            configuration: configuration.postgres.addingOptions(StablePlans.options),
-            maxConnections: configuration.maximumConnections,
-            logger: logger
-        )
+        let pools = DatabasePools(configuration, logger: logger)
         let redis = RedisClient(configuration: configuration.redis, logger: logger)
         let result: Result<Void, any Error>
         do {
-            try await serve(pool: pool, redis: redis, channel: channel, media: media, graph: graph)
+            try await serve(pools: pools, redis: redis, channel: channel, media: media, graph: graph)
             result = .success(())
         } catch {
             result = .failure(error)
         }
-        await pool.shutdown()
+        await pools.shutdown()
         await redis.shutdown()
         await media.shutdown()
         await channel.shutdown()
@@ -93,14 +89,16 @@ public struct Daemon: Service {
     }
 
     private func serve(
-        pool: PostgresPool,
+        pools: DatabasePools,
         redis: RedisClient,
         channel: any MessageChannel,
         media: any MediaChannel,
         graph: GraphClient
     ) async throws {
+        let pool = pools.primary
         let missing = try await Migrator(pool: pool, logger: logger).pending()
         guard missing.isEmpty else { throw SchemaError.outdated(missing: missing.count) }
+        try await pools.checkListening()
         try await ListeningError.check(host: configuration.httpHost, port: configuration.httpPort)
         try await RedisStartError.check(redis)
         try await logStart(pool: pool)
@@ -139,11 +137,11 @@ public struct Daemon: Service {
             metrics: lanes.metrics.triggers,
             committed: { feederWakeup.notify() }
         )
-        let live = liveFeed(pool: pool, redis: redis, gate: lanes.gate, metrics: lanes.metrics, wakeup: liveWakeup)
+        let live = liveFeed(pool: pools.live, redis: redis, gate: lanes.gate, metrics: lanes.metrics, wakeup: liveWakeup)
         let certificate = try configuration.certificate?.renewal(logger: logger)
         // Shut down in reverse order: the server first, then the services that reserve messages, last those that commit.
         let services: [any Service] =
-            (specs.map { [$0.service] } ?? []) + (certificate.map { [$0] } ?? []) + fetchers + [
+            (specs.map { [$0.service] } ?? []) + (certificate.map { [$0] } ?? []) + fetchers + (pools.watch.map { [$0] } ?? []) + [
                 Reloader(requests: reloads, parts: configuration.reloadable(certificate), logger: logger),
                 intake,
                 forwarding,
@@ -221,6 +219,7 @@ public struct Daemon: Service {
                 try server(
                     router: routes(
                         pool: pool,
+                        reports: pools.reports,
                         redis: redis,
                         intake: intake,
                         forwarding: forwarding,
@@ -334,6 +333,7 @@ public struct Daemon: Service {
     /// Makes the HTTP interface of the daemon.
     func routes(
         pool: PostgresPool,
+        reports: PostgresPool? = nil,
         redis: RedisClient,
         intake: StatusIntake,
         forwarding: WebhookForwarding,
@@ -348,6 +348,7 @@ public struct Daemon: Service {
         let scrape = MetricsScrape(registry: metrics.registry, pool: pool, lanes: lanes, specs: specs?.state)
         return APIRoutes(
             pool: pool,
+            reports: reports ?? pool,
             authenticator: authenticator,
             limiter: RequestLimiter(rate: configuration.requestsPerSecond),
             metrics: metrics.http,

@@ -11,6 +11,12 @@ public import Store
 /// The configuration of a daemon, checked.
 public struct DaemonConfiguration: Sendable {
     public var postgres: PostgresConfiguration
+    /// The way to the same server for the session that listens; `nil` if ``postgres`` is no pooler.
+    public var listening: PostgresConfiguration?
+    /// A replica for reads; `nil` reads from the primary.
+    public var replica: PostgresConfiguration?
+    /// The most by which the replica may be older than the primary; else the primary is read.
+    public var replicaAge = Duration.seconds(10)
     public var redis: RedisConfiguration
     public var httpHost = "127.0.0.1"
     /// 0 takes any free port.
@@ -65,7 +71,7 @@ public struct DaemonConfiguration: Sendable {
 
     /// Number of open files that the process needs: a socket per request under way, connections to Postgres, and room for
     /// callers and everything else.
-    public var openFiles: Int { maximumInFlight + maximumConnections + 256 }
+    public var openFiles: Int { maximumInFlight + maximumConnections * (replica == nil ? 1 : 2) + 256 }
 }
 
 extension DaemonConfiguration {
@@ -74,10 +80,15 @@ extension DaemonConfiguration {
     /// - Throws: ``ConfigurationError``, which names the variable and shows an example.
     public init(environment: [String: String]) throws(ConfigurationError) {
         let variables = Variables(environment)
-        self.init(
-            postgres: try variables.postgres(applicationName: "campaignd"),
-            redis: try variables.redis()
-        )
+        guard let postgres = try variables.postgres("DATABASE_URL", applicationName: "campaignd") else {
+            throw .missing("DATABASE_URL", example: "postgresql://user:password@localhost:5432/campaigns")
+        }
+        self.init(postgres: postgres, redis: try variables.redis())
+        listening = try variables.postgres("DATABASE_LISTEN_URL", applicationName: "campaignd")
+        replica = try variables.postgres("DATABASE_READ_URL", applicationName: "campaignd")
+        replicaAge =
+            try variables.integer("DATABASE_READ_MAX_AGE", in: 2...3_600, example: "10").map { .seconds($0) }
+            ?? replicaAge
         httpHost = variables["HTTP_HOST"] ?? httpHost
         httpPort = try variables.integer("HTTP_PORT", in: 0...65_535, example: "8080") ?? httpPort
         certificate = try ServerCertificate.read(variables)
@@ -155,15 +166,13 @@ extension Variables {
         return key
     }
 
-    /// Reads `DATABASE_URL`.
-    public func postgres(applicationName: String) throws(ConfigurationError) -> PostgresConfiguration {
-        guard let text = self["DATABASE_URL"] else {
-            throw .missing("DATABASE_URL", example: "postgresql://user:password@localhost:5432/campaigns")
-        }
+    /// Reads a variable with the address of Postgres; `nil` if it is unset.
+    func postgres(_ name: String, applicationName: String) throws(ConfigurationError) -> PostgresConfiguration? {
+        guard let text = self[name] else { return nil }
         do {
-            return try PostgresConfiguration(text, applicationName: applicationName)
+            return try PostgresConfiguration(text, variable: name, applicationName: applicationName)
         } catch {
-            throw .malformed("DATABASE_URL", problem: "\(error)")
+            throw .malformed(name, problem: "\(error)")
         }
     }
 

@@ -3,13 +3,20 @@ internal import CLibPQ
 /// The connection settings of a server, checked but not yet used.
 ///
 /// Accepts what libpq accepts: a URL (`postgresql://user@host/database?sslmode=verify-full`) or keywords
-/// (`host=/var/run/postgresql dbname=campaigns`); service files, `PGPASSWORD` and `.pgpass` work as well.
+/// (`host=/var/run/postgresql dbname=campaigns`); service files, `PGPASSWORD` and `.pgpass` work as well. Besides, the
+/// string may set `prepared_statements` to `on` or `off`. By default each new connection finds out whether its session
+/// is its own; see ``PostgresConnection/isPooled``.
 public struct PostgresConfiguration: Sendable {
     /// The name shown in `pg_stat_activity`, unless the connection string has another.
     public var applicationName: String
     /// The longest time that opening one connection may take.
     public var connectTimeout: Duration
-    let connectionString: String
+    /// Settings of each session, such as those of the planner.
+    private var sessionSettings: [String: String] = [:]
+    /// False if each transaction may run in another session, so that statements are not prepared; true if the session stays
+    /// the same; `nil` has each connection find it out.
+    public var preparesStatements: Bool?
+    private let connectionString: String
     private var settings: [(keyword: String, value: String)] = []
     private let summary: String
     /// The server options that the connection string sets; `nil` if it sets none.
@@ -31,8 +38,8 @@ public struct PostgresConfiguration: Sendable {
     ) throws(PostgresError) {
         self.applicationName = applicationName
         self.connectTimeout = connectTimeout
-        self.connectionString = connectionString
-        (summary, options) = try Self.check(connectionString, variable: variable)
+        (self.connectionString, preparesStatements) = try Self.separate(connectionString, variable: variable)
+        (summary, options) = try Self.check(self.connectionString, variable: variable)
     }
 
     /// Returns the same configuration with one libpq setting replaced, such as `dbname` or `options`.
@@ -42,11 +49,21 @@ public struct PostgresConfiguration: Sendable {
         return copy
     }
 
-    /// Returns the same configuration with server options, such as `-c jit=off`, before those of the connection string,
-    /// which may override them.
-    public func addingOptions(_ text: String) -> Self {
-        let own = settings.last { $0.keyword == "options" }?.value ?? options
-        return setting("options", to: [text, own].compactMap(\.self).joined(separator: " "))
+    /// Returns the same configuration with settings of the server for its sessions, such as `jit` to `off`.
+    ///
+    /// They are no startup parameters, which poolers refuse or ignore: each session sets them, or each transaction if
+    /// sessions are shared. The `options` of the connection string may override them.
+    public func settingInSessions(_ settings: [String: String]) -> Self {
+        var copy = self
+        copy.sessionSettings.merge(settings) { $1 }
+        return copy
+    }
+
+    /// Makes the expressions that set what ``settingInSessions(_:)`` was given; empty if there is nothing to set.
+    func settingExpressions(inTransaction isLocal: Bool) -> [String] {
+        let own = settings.last { $0.keyword == "options" }?.value ?? options ?? ""
+        return sessionSettings.filter { !own.contains($0.key + "=") }.sorted { $0.key < $1.key }
+            .map { "set_config('\($0.key)', '\($0.value)', \(isLocal))" }
     }
 
     /// The arguments of `PQconnectStartParams`: later entries win, so defaults come before the string.
@@ -67,11 +84,38 @@ extension PostgresConfiguration: CustomStringConvertible {
 }
 
 extension PostgresConfiguration {
+    private static let example = "write it like postgresql://user:password@localhost:5432/campaigns"
+
+    /// Takes `prepared_statements`, which libpq does not know, out of a connection string.
+    private static func separate(
+        _ text: String,
+        variable: String
+    ) throws(PostgresError) -> (text: String, preparesStatements: Bool?) {
+        let value: Substring
+        var rest = text
+        if let match = text.firstMatch(of: /(?<before>[?&])prepared_statements=(?<value>[^&]*)(?<after>&?)/) {
+            value = match.value
+            // What follows takes the place of the setting; the last one goes with the sign before it.
+            rest.replaceSubrange(match.range, with: match.after.isEmpty ? "" : match.before)
+        } else if !text.contains("://"),
+            let match = text.firstMatch(of: /(?:^|\s)prepared_statements\s*=\s*'?(?<value>\w*)'?(?=\s|$)/)
+        {
+            value = match.value
+            rest.removeSubrange(match.range)
+        } else {
+            return (text, nil)
+        }
+        switch value {
+        case "on": return (rest, true)
+        case "off": return (rest, false)
+        default: throw .configuration("\(variable): prepared_statements is on or off, or left out to find out")
+        }
+    }
+
     private static func check(
         _ text: String,
         variable: String
     ) throws(PostgresError) -> (summary: String, options: String?) {
-        let example = "write it like postgresql://user:password@localhost:5432/campaigns"
         guard !text.isEmpty else { throw .configuration("\(variable) is empty; \(example)") }
         let isURL = text.hasPrefix("postgres://") || text.hasPrefix("postgresql://")
         guard isURL || (text.contains("=") && !text.contains("://")) else {

@@ -122,11 +122,14 @@ public struct PostgresServerError: Sendable, Hashable {
 }
 
 extension PostgresServerError: CustomStringConvertible {
-    /// One line: state, message without values, constraint and position.
+    /// One line: state, message without values, constraint and position; or the remedy, if the session is not ours.
     public var description: String {
         var text = "\(sqlState): \(messageWithoutValues)"
         if let constraint { text += " (constraint \(constraint))" }
         if let position { text += " (at character \(position) of the statement)" }
+        if sqlState == "26000" {
+            text += "; if a pooler lends its sessions, add prepared_statements=off to the connection URL"
+        }
         return text
     }
 

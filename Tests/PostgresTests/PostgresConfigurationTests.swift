@@ -38,13 +38,45 @@ struct PostgresConfigurationTests {
     }
 
     @Test(arguments: [
-        ("postgresql://ann@db/shop", "-c jit=off"),
-        ("postgresql://ann@db/shop?options=-csearch_path%3Dcell", "-c jit=off -csearch_path=cell"),
-        ("host=db options='-c work_mem=8MB'", "-c jit=off -c work_mem=8MB"),
+        ("postgresql://ann@db/shop", true),
+        ("postgresql://ann@db/shop?options=-csearch_path%3Dcell", true),
+        ("postgresql://ann@db/shop?options=-cjit%3Don", false),
+        ("host=db options='-c jit=on'", false),
     ])
-    func addedOptionsComeBeforeThoseOfTheConnectionString(_ text: String, _ options: String) throws {
-        let parameters = try PostgresConfiguration(text).addingOptions("-c jit=off").parameters
-        #expect(parameters.last { $0.keyword == "options" }?.value == options)
+    func optionsOfTheConnectionStringOverrideSettings(_ text: String, _ isSet: Bool) throws {
+        let configuration = try PostgresConfiguration(text).settingInSessions(["jit": "off"])
+        #expect(
+            configuration.settingExpressions(inTransaction: true) == (isSet ? ["set_config('jit', 'off', true)"] : [])
+        )
+        #expect(!configuration.parameters.contains { $0.value.contains("jit=off") }, "poolers refuse it")
+    }
+
+    @Test(
+        arguments: [
+            ("postgresql://ann@db/shop?prepared_statements=off", "postgresql://ann@db/shop", false),
+            (
+                "postgresql://ann@db/shop?prepared_statements=on&sslmode=require",
+                "postgresql://ann@db/shop?sslmode=require", true
+            ),
+            (
+                "postgresql://ann@db/shop?sslmode=require&prepared_statements=off&connect_timeout=3",
+                "postgresql://ann@db/shop?sslmode=require&connect_timeout=3", false
+            ),
+            ("host=db prepared_statements=off dbname=shop", "host=db dbname=shop", false),
+            ("host=db dbname=shop", "host=db dbname=shop", nil),
+        ] as [(String, String, Bool?)]
+    )
+    func preparedStatementsAreASettingOfTheConnectionString(_ text: String, _ rest: String, _ value: Bool?) throws {
+        let configuration = try PostgresConfiguration(text)
+        #expect(configuration.preparesStatements == value)
+        // The first is that of the defaults.
+        #expect(configuration.parameters.first { $0.keyword == "dbname" }?.value == rest)
+    }
+
+    @Test(arguments: ["postgresql://ann@db/shop?prepared_statements=maybe", "host=db prepared_statements="])
+    func otherValuesOfPreparedStatementsAreRefused(_ text: String) {
+        let error = #expect(throws: PostgresError.self) { try PostgresConfiguration(text, variable: "URL") }
+        #expect(error?.description == "URL: prepared_statements is on or off, or left out to find out")
     }
 
     @Test(.enabled(if: ScratchSchema.isAvailable))

@@ -119,28 +119,44 @@ struct PostgresConnectionTests {
         }
     }
 
-    @Test func advisoryLocksExcludeOtherSessions() async throws {
+    @Test func advisoryLocksExcludeOtherTransactions() async throws {
         try await ScratchSchema.withPool(connections: 2) { pool, _ in
             let key = Int64.random(in: .min ... .max)
-            try await pool.withConnection { first in
-                try await first.lock(key)
-                try await pool.withConnection { second in
-                    let isFree = try await second.tryLock(key)
-                    #expect(!isFree)
-                    await #expect(throws: PostgresError.timeout(.milliseconds(100))) {
-                        try await second.lock(key, deadline: .milliseconds(100))
-                    }
+            let lock: PostgresQuery = "\(key)::bigint"
+            let isFree = { try await pool.transaction { try await $0.tryLock(key) } }
+            try await pool.withLock(lock) {
+                #expect(try await !isFree())
+                await #expect(throws: PostgresError.timeout(.milliseconds(100))) {
+                    try await pool.withLock(lock, deadline: .milliseconds(100)) {}
                 }
             }
-            // The connection released the lock when it returned to the pool.
-            let isFree = try await pool.transaction { try await $0.tryLockInTransaction(key) }
-            #expect(isFree)
-            try await pool.withConnection { connection in
-                let steps = [
-                    try await connection.tryLock(key), try await connection.unlock(key),
-                    try await connection.unlock(key),
-                ]
-                #expect(steps == [true, true, false])
+            #expect(try await isFree())
+            try await pool.withLock(lock, isShared: true) {
+                try await pool.withLock(lock, isShared: true) { #expect(try await !isFree()) }
+            }
+            struct Failure: Error {}
+            await #expect(throws: Failure.self) { try await pool.withLock(lock) { throw Failure() } }
+            #expect(try await isFree())
+        }
+    }
+
+    @Test func aLockThatWasLostIsAnError() async throws {
+        try await ScratchSchema.withPool(connections: 2) { pool, _ in
+            let key = Int64.random(in: .min ... .max)
+            let error = await #expect(throws: PostgresError.self) {
+                try await pool.withLock("\(key)::bigint") {
+                    // What idles in a transaction is the keeper of the lock.
+                    try await pool.execute(
+                        """
+                        SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+                        WHERE state = 'idle in transaction' AND application_name = current_setting('application_name')
+                        """
+                    )
+                }
+            }
+            guard case .connection? = error else {
+                Issue.record("\(String(describing: error))")
+                return
             }
         }
     }

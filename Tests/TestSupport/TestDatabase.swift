@@ -39,7 +39,7 @@ public enum TestDatabase {
         return logger
     }()
 
-    /// Runs `body` with a pool on a fresh database; on a copy of a template its connections have the options of a daemon's.
+    /// Runs `body` with a pool on a fresh database; on a copy of a template its connections have the settings of a daemon's.
     ///
     /// - Parameters:
     ///   - template: The template to copy; `nil` for an empty database.
@@ -55,8 +55,8 @@ public enum TestDatabase {
         _ body: (PostgresPool) async throws -> Value
     ) async throws -> Value {
         try await withConfiguration(template: template, options: options) { configuration in
-            let options = template == nil ? "" : StablePlans.options
-            return try await withPool(configuration.addingOptions(options), connections: connections, body)
+            let settings = template == nil ? [:] : StablePlans.settings
+            return try await withPool(configuration.settingInSessions(settings), connections: connections, body)
         }
     }
 
@@ -108,7 +108,7 @@ public enum TestDatabase {
         server: PostgresConfiguration,
         admin: PostgresConnection
     ) async throws {
-        try await admin.lock(lockKey, deadline: .seconds(300))
+        try await lock(admin)
         do {
             let rows = try await admin.query("SELECT EXISTS (SELECT FROM pg_database WHERE datname = \(template.name))")
             if try !rows[0].decode(0, as: Bool.self) {
@@ -121,10 +121,10 @@ public enum TestDatabase {
                 }
                 try await admin.simpleScript("ALTER DATABASE \(draft) RENAME TO \(template.name)")
             }
-            _ = try await admin.unlock(lockKey)
+            try await unlock(admin)
         } catch {
             // Closing the connection, which the caller does, releases the lock if this fails.
-            _ = try? await admin.unlock(lockKey)
+            try? await unlock(admin)
             throw error
         }
     }
@@ -135,10 +135,19 @@ public enum TestDatabase {
         _ options: String,
         on admin: PostgresConnection
     ) async throws {
-        try await admin.lock(lockKey, deadline: .seconds(300))
+        try await lock(admin)
         // Copying files takes a third of the time of copying pages through the log, as the tests' server does not sync.
         let source = template.map { " TEMPLATE \($0) STRATEGY file_copy" } ?? " \(options)"
         try await admin.simpleScript("CREATE DATABASE \(name)\(source)", deadline: .seconds(120))
-        _ = try await admin.unlock(lockKey)
+        try await unlock(admin)
+    }
+
+    /// Takes the lock for the session, because databases are not made in transactions.
+    private static func lock(_ admin: PostgresConnection) async throws {
+        try await admin.execute("SELECT pg_advisory_lock(\(lockKey))", deadline: .seconds(300))
+    }
+
+    private static func unlock(_ admin: PostgresConnection) async throws {
+        try await admin.execute("SELECT pg_advisory_unlock(\(lockKey))")
     }
 }

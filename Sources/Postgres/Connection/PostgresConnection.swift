@@ -60,7 +60,7 @@ public actor PostgresConnection {
 
     private var remedy: ConnectFailure.Remedy { wire.remedy }
 
-    /// Runs one statement with its values, prepared on first use, and returns its rows.
+    /// Runs one statement with its values, prepared on first use unless sessions are pooled, and returns its rows.
     ///
     /// - Parameters:
     ///   - query: The statement.
@@ -107,8 +107,12 @@ public actor PostgresConnection {
         wire.abandon(.closed)
     }
 
-    /// The process that serves this connection, as in `pg_stat_activity.pid`.
+    /// The process that serves this connection, as in `pg_stat_activity.pid`; behind a pooler a number of the pooler.
     public nonisolated var processID: Int32 { status.read().processID }
+
+    /// True if the next transaction may run in another session of the server, because of a pooler or of
+    /// `prepared_statements=off`: no LISTEN, lock, setting or prepared statement outlives a transaction then.
+    public nonisolated var isPooled: Bool { status.read().isPooled }
 
     /// True if a transaction is open, whether it is healthy or failed.
     public nonisolated var isInTransaction: Bool { status.read().isInTransaction }
@@ -186,7 +190,10 @@ extension PostgresConnection {
         guard !isInTransaction else { throw .misuse("a transaction is open on this connection already") }
         if Task.isCancelled { throw .cancelled }
         _ = unsafe try wire.handle()
-        wire.queue = [.script("BEGIN ISOLATION LEVEL \(isolation.sql) \(readOnly ? "READ ONLY" : "READ WRITE")")]
+        let begin = QueuedStatement.script(
+            "BEGIN ISOLATION LEVEL \(isolation.sql) \(readOnly ? "READ ONLY" : "READ WRITE")"
+        )
+        wire.queue = [begin] + (wire.prelude.map { [$0] } ?? [])
         status.update {
             $0.failure = nil
             $0.isInTransaction = true
@@ -196,8 +203,8 @@ extension PostgresConnection {
     private func commit(deadline: Duration) async throws(PostgresError) {
         // The connection was lost before COMMIT was sent, so the transaction was not committed.
         _ = unsafe try wire.handle()
-        // Nothing was sent, not even BEGIN.
-        if wire.queue.count == 1, wire.dropUnsentTransaction() { return }
+        // Nothing was sent, not even BEGIN, and nothing is to be.
+        if wire.queue.count == (wire.prelude == nil ? 1 : 2), wire.dropUnsentTransaction() { return }
         let limit = Wire.Limit(deadline, isCancellable: false)
         do throws(PostgresError) {
             guard try wire.flush(then: .script("COMMIT"), within: limit).tag == "COMMIT" else {
@@ -245,56 +252,28 @@ public enum PostgresIsolation: Sendable {
 }
 
 extension PostgresConnection {
-    /// Takes an advisory lock of the session and waits for it; the lock stays until ``unlock(_:)`` or the session's
-    /// end.
-    ///
-    /// A connection that goes back to its pool loses its locks.
-    ///
-    /// - Throws: ``PostgresError/timeout(_:)`` when another session holds it for longer than `deadline`.
-    public func lock(_ key: Int64, deadline: Duration = .seconds(30)) async throws(PostgresError) {
-        status.update { $0.hasSessionState = true }
-        try await execute("SELECT pg_advisory_lock(\(key))", deadline: deadline)
-    }
-
-    /// Takes a shared advisory lock of the session, as soon as no other session has it for itself.
-    ///
-    /// - Parameters:
-    ///   - key: An expression for the key.
-    ///   - deadline: The time to wait.
-    /// - Throws: ``PostgresError``.
-    public func lockShared(_ key: PostgresQuery, deadline: Duration) async throws(PostgresError) {
-        status.update { $0.hasSessionState = true }
-        try await execute("SELECT pg_advisory_lock_shared(\(fragment: key))", deadline: deadline)
-    }
-
-    /// Takes an advisory lock of the session if it is free.
-    ///
-    /// - Returns: True if it was taken.
-    /// - Throws: ``PostgresError``.
-    public func tryLock(_ key: Int64) async throws(PostgresError) -> Bool {
-        status.update { $0.hasSessionState = true }
-        return try await flag("SELECT pg_try_advisory_lock(\(key))")
-    }
-
-    /// Releases an advisory lock of the session.
-    ///
-    /// - Returns: True if this session held it.
-    /// - Throws: ``PostgresError``.
-    @discardableResult
-    public func unlock(_ key: Int64) async throws(PostgresError) -> Bool {
-        try await flag("SELECT pg_advisory_unlock(\(key))")
-    }
-
     /// Takes an advisory lock until the end of the transaction, if it is free.
     ///
     /// - Returns: True if it was taken.
     /// - Throws: ``PostgresError``.
-    public func tryLockInTransaction(_ key: Int64) async throws(PostgresError) -> Bool {
-        try await flag("SELECT pg_try_advisory_xact_lock(\(key))")
+    public func tryLock(_ key: Int64) async throws(PostgresError) -> Bool {
+        try await query("SELECT pg_try_advisory_xact_lock(\(key))").first?.decode(0) ?? false
     }
 
-    private func flag(_ query: PostgresQuery) async throws(PostgresError) -> Bool {
-        try await self.query(query).first?.decode(0) ?? false
+    /// Takes an advisory lock until the end of the transaction, and waits for it.
+    ///
+    /// - Parameters:
+    ///   - key: An expression for the key, of type `bigint`.
+    ///   - isShared: True if others may hold it, too, that share it.
+    ///   - deadline: The time to wait.
+    /// - Throws: ``PostgresError/timeout(_:)`` when another transaction holds it for longer.
+    public func lock(
+        _ key: PostgresQuery,
+        isShared: Bool = false,
+        deadline: Duration
+    ) async throws(PostgresError) {
+        let function = PostgresQuery(sql: isShared ? "pg_advisory_xact_lock_shared" : "pg_advisory_xact_lock")
+        try await execute("SELECT \(fragment: function)(\(fragment: key))", deadline: deadline)
     }
 }
 
@@ -337,7 +316,7 @@ extension PostgresConnection {
         guard status.read().isOpen, status.read().hasSessionState else { return status.read().isOpen }
         do throws(PostgresError) {
             let limit = Wire.Limit(Wire.cancelGrace, isCancellable: false)
-            _ = try wire.script("SELECT pg_advisory_unlock_all(); UNLISTEN *", within: limit)
+            _ = try wire.script("UNLISTEN *", within: limit)
             status.update { $0.hasSessionState = false }
             return true
         } catch {

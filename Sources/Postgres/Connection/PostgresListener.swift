@@ -8,6 +8,8 @@ public import Logging
 /// with a query. When it breaks, it is replaced, with growing backoff. The sequence never fails. It ends when its task
 /// is cancelled, which closes the connection.
 ///
+/// If the session is pooled, no notification would arrive: then the sequence asks its reader twice a second to look.
+///
 /// ```swift
 /// for await event in pool.listen(["campaignChanged"]) {
 ///     switch event {
@@ -30,9 +32,10 @@ public struct PostgresListener: AsyncSequence, Sendable {
     /// Prepares to listen; nothing is opened yet.
     ///
     /// - Parameters:
-    ///   - configuration: The server.
+    ///   - configuration: The server itself, not a pooler.
     ///   - channels: The exact names of the channels.
-    ///   - opening: Work on each new session, such as taking locks that it holds for as long as it is open.
+    ///   - opening: Work on each new session, such as taking locks that it holds for as long as it is open; nothing of the
+    ///     kind may be done on a session that is pooled.
     ///   - logger: Receives a warning whenever the connection breaks.
     public init(
         configuration: PostgresConfiguration,
@@ -61,7 +64,11 @@ public struct PostgresListener: AsyncSequence, Sendable {
         private var failures = 0
         /// Received events that were not returned yet, the next one last.
         private var pending: [PostgresNotification] = []
+        /// True if no session can listen.
+        private var isDeaf = false
 
+        /// Time between two looks without notifications.
+        private static let lookInterval = Duration.milliseconds(500)
         private static let silence = Duration.seconds(10)
         private static let pingLimit = Duration.seconds(5)
 
@@ -81,6 +88,11 @@ public struct PostgresListener: AsyncSequence, Sendable {
         public mutating func next(isolation actor: isolated (any Actor)?) async -> PostgresListenEvent? {
             while !Task.isCancelled {
                 if let notification = pending.popLast() { return .notification(notification) }
+                if isDeaf {
+                    // Fails only by cancellation, which ends the loop.
+                    try? await Task.sleep(for: Self.lookInterval)
+                    return Task.isCancelled ? nil : .unheard
+                }
                 do throws(PostgresError) {
                     guard let connection else { return try await connect() }
                     pending = try await connection.notifications(within: Self.silence).reversed()
@@ -100,6 +112,17 @@ public struct PostgresListener: AsyncSequence, Sendable {
             let opened = try await PostgresConnection.connect(configuration, logger: logger)
             do throws(PostgresError) {
                 try await opening?(opened)
+                if opened.isPooled {
+                    isDeaf = true
+                    await opened.close()
+                    logger.warning(
+                        """
+                        A pooler lends sessions of Postgres, so none can listen: looking for changes twice a second. Set \
+                        DATABASE_LISTEN_URL to the address of Postgres itself
+                        """
+                    )
+                    return .connected
+                }
                 for channel in channels { try await opened.listen(channel) }
             } catch {
                 await opened.close()
@@ -132,6 +155,8 @@ public enum PostgresListenEvent: Sendable, Hashable {
     /// The connection was lost and is back; notifications in between are lost: check for the changes that they
     /// announced.
     case reconnected
+    /// No session can listen, and some time has passed: check for changes.
+    case unheard
     case notification(PostgresNotification)
 }
 

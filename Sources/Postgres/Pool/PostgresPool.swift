@@ -4,8 +4,8 @@ internal import Synchronization
 
 /// A connection pool of bounded size that opens connections on demand.
 ///
-/// Callers wait in line, first come, first served. A connection goes back into the pool only without a transaction,
-/// locks or LISTENs; one that broke is replaced, with backoff while the server is unreachable.
+/// Callers wait in line, first come, first served. A connection goes back into the pool only without a transaction or
+/// LISTENs; one that broke is replaced, with backoff while the server is unreachable.
 ///
 /// ```swift
 /// let pool = PostgresPool(configuration: configuration, maxConnections: 8, logger: logger)
@@ -15,6 +15,8 @@ public final class PostgresPool: Sendable {
     typealias State = PoolState<PostgresConnection>
 
     let configuration: PostgresConfiguration
+    /// The way to the server for sessions that listen.
+    private let listening: PostgresConfiguration
     let acquireTimeout: Duration
     /// True if the first connection is tried again while no server can be reached.
     private let awaitsServer: Bool
@@ -22,11 +24,14 @@ public final class PostgresPool: Sendable {
     let state: Mutex<State>
     /// The queue of the timer that ends waits; never blocks.
     let timer = DispatchQueue(label: "postgres.pool")
+    /// The pools whose connections are lent, if this one has none of its own.
+    private let route: ReplicaRoute?
 
     /// Makes a pool; no connection is opened yet.
     ///
     /// - Parameters:
-    ///   - configuration: The server.
+    ///   - configuration: The server, or a pooler before it.
+    ///   - listening: The server itself, for sessions that listen; `nil` if `configuration` is.
     ///   - maxConnections: The most connections that may exist at once, at least 1.
     ///   - acquireTimeout: The longest time that a caller waits for a connection, or for the server to come back.
     ///   - awaitsServer: True if the first connection is tried again while no server can be reached, as a daemon does. A
@@ -35,21 +40,33 @@ public final class PostgresPool: Sendable {
     ///   - logger: Receives a warning whenever a connection cannot be opened.
     public init(
         configuration: PostgresConfiguration,
+        listening: PostgresConfiguration? = nil,
         maxConnections: Int = 8,
         acquireTimeout: Duration = .seconds(10),
         awaitsServer: Bool = true,
         logger: Logger = Logger(label: "postgres")
     ) {
         self.configuration = configuration
+        self.listening = listening ?? configuration
         self.acquireTimeout = acquireTimeout
         self.awaitsServer = awaitsServer
         self.logger = logger
+        route = nil
         state = Mutex(State(maxConnections: max(maxConnections, 1)))
     }
 
-    /// The number of connections and of waiting callers.
+    /// Makes a pool without connections of its own.
+    init(primary: PostgresPool, route: ReplicaRoute) {
+        (configuration, listening) = (primary.configuration, primary.listening)
+        (acquireTimeout, awaitsServer, logger) = (primary.acquireTimeout, primary.awaitsServer, primary.logger)
+        self.route = route
+        state = Mutex(State(maxConnections: 1))
+    }
+
+    /// The number of connections and of waiting callers; those of the primary if this pool has none.
     public var statistics: PostgresPoolStatistics {
-        state.withLock { state in
+        if let route { return route.primary.statistics }
+        return state.withLock { state in
             PostgresPoolStatistics(
                 open: state.open,
                 idle: state.idle.count,
@@ -70,15 +87,22 @@ public final class PostgresPool: Sendable {
     public func withConnection<Value>(
         _ body: (PostgresConnection) async throws -> Value
     ) async throws -> Value {
-        let connection = try await acquire()
+        let lent = try await lend()
         do {
-            let value = try await body(connection)
-            await release(connection)
+            let value = try await body(lent.connection)
+            await lent.giveBack()
             return value
         } catch {
-            await release(connection)
-            throw error
+            let repeats = route?.isFault(error, of: lent) ?? false
+            await lent.giveBack()
+            guard repeats, let route else { throw error }
+            return try await route.primary.withConnection(body)
         }
+    }
+
+    private func lend() async throws(PostgresError) -> LentConnection {
+        guard let route else { return LentConnection(connection: try await acquire(), owner: self) }
+        return try await route.acquire()
     }
 
     /// Checks that Postgres answers.
@@ -100,14 +124,16 @@ public final class PostgresPool: Sendable {
         _ query: PostgresQuery,
         deadline: Duration = .seconds(30)
     ) async throws(PostgresError) -> PostgresRows {
-        let connection = try await acquire()
+        let lent = try await lend()
         do throws(PostgresError) {
-            let rows = try await connection.query(query, deadline: deadline)
-            await release(connection)
+            let rows = try await lent.connection.query(query, deadline: deadline)
+            await lent.giveBack()
             return rows
         } catch {
-            await release(connection)
-            throw error
+            let repeats = route?.isFault(error, of: lent) ?? false
+            await lent.giveBack()
+            guard repeats, let route else { throw error }
+            return try await route.primary.query(query, deadline: deadline)
         }
     }
 
@@ -133,7 +159,65 @@ public final class PostgresPool: Sendable {
     ///   - opening: Work on each new session, such as taking locks that it holds for as long as it is open.
     /// - Returns: The notifications, as an endless sequence.
     public func listen(_ channels: [String], opening: PostgresListener.Opening? = nil) -> PostgresListener {
-        PostgresListener(configuration: configuration, channels: channels, opening: opening, logger: logger)
+        PostgresListener(configuration: listening, channels: channels, opening: opening, logger: logger)
+    }
+
+    /// Opens a session that listens, or could, for as long as `body` runs.
+    ///
+    /// - Throws: The error of `body`, or ``PostgresError/connection(_:)``.
+    public func withListeningSession<Value>(_ body: (PostgresConnection) async throws -> Value) async throws -> Value {
+        try await Self.withConnection(to: listening, logger: logger, body)
+    }
+
+    /// Holds an advisory lock for as long as `body` runs, in a transaction of a connection that does not count towards
+    /// the pool.
+    ///
+    /// A pooler keeps the session of an open transaction, so the lock holds behind one, too. The transaction has no
+    /// snapshot and no id meanwhile, so it keeps no row from being vacuumed.
+    ///
+    /// - Parameters:
+    ///   - key: An expression for the key, of type `bigint`.
+    ///   - isShared: True if others may hold it, too, that share it.
+    ///   - deadline: The time to wait for it.
+    ///   - body: The work, on other connections.
+    /// - Returns: The result of `body`.
+    /// - Throws: The error of `body`; ``PostgresError/timeout(_:)`` when another holds the lock for longer;
+    ///   ``PostgresError/connection(_:)`` if the lock was lost meanwhile.
+    public func withLock<Value>(
+        _ key: PostgresQuery,
+        isShared: Bool = false,
+        deadline: Duration = .seconds(30),
+        _ body: () async throws -> Value
+    ) async throws -> Value {
+        try await Self.withConnection(to: configuration, logger: logger) { keeper in
+            do {
+                return try await keeper.transaction(deadline: .seconds(5)) { keeper in
+                    // The work may take longer than an idle transaction may last. The second is of Postgres 17.
+                    try await keeper.enqueue(
+                        """
+                        SELECT set_config(name, '0', true) FROM pg_settings
+                        WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout')
+                        """
+                    )
+                    try await keeper.lock(key, isShared: isShared, deadline: deadline)
+                    return try await body()
+                }
+            } catch PostgresError.commitUnknown(let reason) where !keeper.status.read().isOpen {
+                throw PostgresError.connection("an advisory lock was lost: \(reason)")
+            }
+        }
+    }
+
+    private static func withConnection<Value>(
+        to configuration: PostgresConfiguration,
+        logger: Logger,
+        _ body: (PostgresConnection) async throws -> Value
+    ) async throws -> Value {
+        let connection = try await PostgresConnection.connect(configuration, logger: logger)
+        let result: Result<Value, any Error>
+        do { result = .success(try await body(connection)) } catch { result = .failure(error) }
+        await connection.close()
+        return try result.get()
     }
 
     /// Closes the pool: waiting callers get ``PostgresError/closed``; running calls may finish.

@@ -7,6 +7,11 @@ struct BoundArguments {
     private var lengths: [Int32] = []
     private var formats: [Int32] = []
 
+    /// No values.
+    static let none = BoundArguments()
+
+    private init() {}
+
     init(_ query: PostgresQuery) throws(PostgresError) {
         if let fault = query.fault { throw .encoding(fault) }
         guard query.binds.count <= Int(UInt16.max) else {

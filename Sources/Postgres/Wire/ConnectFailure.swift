@@ -27,6 +27,9 @@ struct ConnectFailure: Error, Hashable, CustomStringConvertible {
     }
 
     private static func judge(state: String?, _ words: String) -> (Remedy, String?) {
+        if words.contains("unsupported startup parameter") {
+            return (.person, "remove it from the connection URL, or add it to ignore_startup_parameters of the pooler")
+        }
         switch state {
         case "3D000": return (.person, "create the database, or correct its name in the connection URL")
         case "28P01": return (.person, "correct the user and the password in the connection URL")

@@ -13,6 +13,9 @@ struct StatementCache {
     private var uses: UInt64 = 0
     private var names: UInt64 = 0
     private let capacity: Int
+    /// Distinguishes the names of this connection from those of others, whose statements a pooler may have left in the
+    /// session: a name never runs the statement of another.
+    private let prefix = "campaigns_" + String(UInt64.random(in: 0 ... .max), radix: 36)
 
     init(capacity: Int = 256) {
         self.capacity = capacity
@@ -25,10 +28,10 @@ struct StatementCache {
         return entries[sql]
     }
 
-    /// Returns a name that was never used on this connection.
+    /// Returns a name that was never used in any session.
     mutating func newName() -> String {
         names += 1
-        return "campaigns_\(names)"
+        return "\(prefix)_\(names)"
     }
 
     /// Keeps a statement that was just prepared.

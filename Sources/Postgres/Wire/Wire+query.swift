@@ -1,15 +1,18 @@
 internal import CLibPQ
 
 extension Wire {
-    /// Runs a query as a prepared statement, which is prepared on first use.
+    /// Runs a query as a prepared statement, which is prepared on first use; without a name if the session is pooled.
     ///
-    /// If a table has changed since, the statement is prepared anew and run again. Inside a transaction this is not
+    /// If a table has changed since, the statement is prepared anew and run again, once. Inside a transaction this is not
     /// possible, because the error has aborted the transaction.
     func query(_ query: PostgresQuery, within limit: Limit) throws(PostgresError) -> PostgresRows {
         let isIdle = unsafe PQtransactionStatus(try handle()) == PQTRANS_IDLE
         if isIdle { try deallocateDiscarded(within: limit) }
-        guard queue.isEmpty else {
-            let result = try flush(then: try queued(query, within: limit), within: limit)
+        guard queue.isEmpty, !isPooled else {
+            let statement = try queued(query, within: limit)
+            // A statement on its own is a transaction, and gets its settings in the same round trip.
+            if isIdle, queue.isEmpty, let prelude { queue = [prelude] }
+            let result = try flush(then: statement, within: limit)
             return rows(of: result, sql: query.sql)
         }
         let arguments = try BoundArguments(query)
@@ -30,7 +33,7 @@ extension Wire {
 
     /// Runs one or several statements without values and without rows.
     func script(_ sql: String, within limit: Limit) throws(PostgresError) -> ResultHandle {
-        guard !sql.utf8.contains(0) else { throw .encoding("the script contains U+0000") }
+        try Self.checkNoNUL(sql)
         if !queue.isEmpty { try flush(within: limit) }
         return try sendScript(sql, within: limit)
     }
@@ -82,12 +85,17 @@ extension Wire {
 
     func prepared(_ sql: String, within limit: Limit) throws(PostgresError) -> StatementCache.Entry {
         if let known = statements.use(sql) { return known }
-        guard !sql.utf8.contains(0) else { throw .encoding("the statement contains U+0000") }
+        try Self.checkNoNUL(sql)
         let handle = try unsafe handle()
         let name = statements.newName()
         guard unsafe PQsendPrepare(handle, name, sql, 0, nil) == 1 else { throw unsafe refused(handle) }
         _ = try results(within: limit)
         return statements.insert(sql, name: name)
+    }
+
+    /// Checks that libpq, which takes SQL as a C string, would send all of it.
+    static func checkNoNUL(_ sql: String) throws(PostgresError) {
+        if sql.utf8.contains(0) { throw .encoding("the statement contains U+0000") }
     }
 
     private func deallocateDiscarded(within limit: Limit) throws(PostgresError) {
@@ -159,7 +167,9 @@ extension Wire {
                     return try unsafe finish(handle, answer)
                 }
             case .broken:
-                throw unsafe lose(handle, answer.failure?.serverError?.message)
+                // A pooler may close the connection of a statement that was cancelled.
+                let reason = unsafe lose(handle, answer.failure?.serverError?.message)
+                throw answer.interruption ?? reason
             case .deadline, .cancelled:
                 guard answer.interruption == nil else { throw giveUp(answer) }
                 answer.interruption = waited == .cancelled ? .cancelled : .timeout(limit.allowed)
@@ -210,7 +220,8 @@ extension Wire {
     private func finish(_ handle: OpaquePointer, _ answer: PartialAnswer) throws(PostgresError) -> ResultHandle {
         if let cancel = answer.cancel, !cancel.wait(for: Self.cancelGrace) { throw giveUp(answer) }
         if unsafe PQstatus(handle) == CONNECTION_BAD {
-            throw unsafe lose(handle, answer.failure?.serverError?.message)
+            let reason = unsafe lose(handle, answer.failure?.serverError?.message)
+            throw answer.interruption ?? reason
         }
         unsafe noteTransaction(handle, answer.failure)
         guard let failure = answer.failure else {

@@ -15,6 +15,10 @@ internal import Synchronization
     private(set) var remedy = ConnectFailure.Remedy.server
     /// Statements to send before the next one: BEGIN, if it was not sent yet, and queued statements.
     var queue: [QueuedStatement] = []
+    /// True if the next transaction may run in another session.
+    private(set) var isPooled = false
+    /// Gives a transaction its settings, if sessions do not keep them.
+    private(set) var prelude: QueuedStatement?
     let interrupt: Interrupt
     let status: ConnectionStatus
 
@@ -139,6 +143,44 @@ extension Wire {
             $0.processID = unsafe PQbackendPID(handle)
             $0.socket = unsafe PQsocket(handle)
         }
+        do throws(PostgresError) {
+            try prepareSession(configuration, until: deadline)
+        } catch {
+            switch error {
+            case .cancelled:
+                abandon(.cancelled)
+                throw .cancelled
+            case .timeout:
+                throw unsafe fail(handle, "the server did not answer within \(configuration.connectTimeout)")
+            case .connection(let reason): throw unsafe fail(handle, reason)
+            default: throw unsafe fail(handle, "\(error)")
+            }
+        }
+    }
+
+    /// Finds out whether the session is the client's own, and gives it its settings if it is.
+    ///
+    /// A pooler tells its clients a process of its own. Whether it lends a session for one transaction or for longer
+    /// cannot be seen, so it counts as the former unless the connection string says that statements may be prepared.
+    private func prepareSession(
+        _ configuration: PostgresConfiguration,
+        until deadline: ContinuousClock.Instant
+    ) throws(PostgresError) {
+        let settings = configuration.settingExpressions(inTransaction: false)
+        let limit = Limit(max(.milliseconds(1), ContinuousClock.now.duration(to: deadline)))
+        switch configuration.preparesStatements {
+        case false?: isPooled = true
+        case true?:
+            if !settings.isEmpty { _ = try script("SELECT " + settings.joined(separator: ", "), within: limit) }
+        case nil:
+            let own = "SELECT \((["true"] + settings).joined(separator: ", "))"
+            let answer = try script("\(own) WHERE pg_backend_pid() = \(status.read().processID)", within: limit)
+            isPooled = answer.rowCount == 0
+        }
+        guard isPooled else { return }
+        status.update { $0.isPooled = true }
+        let local = configuration.settingExpressions(inTransaction: true)
+        if !local.isEmpty { prelude = .script("SELECT " + local.joined(separator: ", ")) }
     }
 
     private func start(_ parameters: [(keyword: String, value: String)]) -> OpaquePointer? {
@@ -186,7 +228,9 @@ final class ConnectionStatus: Sendable {
     struct Snapshot {
         var isOpen = false
         var isInTransaction = false
-        /// The session has locks or LISTENs, which the next user of the connection must not inherit.
+        /// True if the session may be another one in the next transaction.
+        var isPooled = false
+        /// The session has LISTENs, which the next user of the connection must not inherit.
         var hasSessionState = false
         /// The SQLSTATE of the error that aborted the current or last transaction.
         var failure: PostgresServerError?
@@ -208,10 +252,13 @@ final class ConnectionStatus: Sendable {
 
 /// A statement that waits for the next round trip, in which it is sent before others.
 enum QueuedStatement {
-    /// SQL without values and rows, such as BEGIN.
-    case script(String)
+    /// A statement that the server forgets after it was executed.
+    case unnamed(sql: String, BoundArguments)
     /// A prepared statement, and its SQL.
     case prepared(name: String, sql: String, BoundArguments)
+
+    /// Returns a statement without values, such as BEGIN.
+    static func script(_ sql: String) -> Self { .unnamed(sql: sql, .none) }
 }
 
 /// Statements that share a round trip (libpq's pipeline mode): when one fails, the server skips those after it.
@@ -234,6 +281,10 @@ extension Wire {
     /// Makes a statement that is ready to be sent.
     func queued(_ query: PostgresQuery, within limit: Limit) throws(PostgresError) -> QueuedStatement {
         let arguments = try BoundArguments(query)
+        guard !isPooled else {
+            try Self.checkNoNUL(query.sql)
+            return .unnamed(sql: query.sql, arguments)
+        }
         let statement = try prepared(query.sql, within: limit)
         return .prepared(name: statement.name, sql: query.sql, arguments)
     }
@@ -271,8 +322,10 @@ extension Wire {
 
     private func send(_ statement: QueuedStatement, to handle: OpaquePointer) -> Bool {
         switch statement {
-        case .script(let sql):
-            return unsafe PQsendQueryParams(handle, sql, 0, nil, nil, nil, nil, 1) == 1
+        case .unnamed(let sql, let arguments):
+            return unsafe arguments.withPointers { count, values, lengths, formats in
+                unsafe PQsendQueryParams(handle, sql, count, nil, values, lengths, formats, 1)
+            } == 1
         case .prepared(let name, _, let arguments):
             return unsafe arguments.withPointers { count, values, lengths, formats in
                 unsafe PQsendQueryPrepared(handle, name, count, values, lengths, formats, 1)

@@ -44,7 +44,8 @@ public struct ContactImportResult: Hashable, Sendable {
 ///
 /// Two batches are merged at once if the pool has a second connection to spare. No transaction has more than one batch,
 /// so that none is huge. A crash in the middle leaves the batches before it in place, and importing the same file again
-/// is harmless. The import leaves statistics of the contacts behind.
+/// is harmless. The import leaves statistics of the contacts behind. Its locks are held on connections of their own, at most
+/// one more than those that merge.
 public struct ContactImportRepository: Sendable {
     /// Rows per batch.
     static let batchSize = 50_000
@@ -99,8 +100,7 @@ public struct ContactImportRepository: Sendable {
         try await erased.check(tenant)
         let result: ContactImportResult = try await pool.withConnection { connection in
             let start = try await connection.query("SELECT clock_timestamp()")[0].decode(0, as: Date.self)
-            let staging = try await ContactStaging.create(columns, of: tenant, on: connection)
-            do {
+            return try await ContactStaging.with(columns, of: tenant, in: pool, on: connection) { staging in
                 let staged = try await staging.fill(from: batches, on: connection)
                 try await ContactIDColumn.check(longest: try await staging.longestID(on: connection), on: connection)
                 try await staging.useKnownIDs(tenant: tenant, on: connection)
@@ -118,7 +118,7 @@ public struct ContactImportRepository: Sendable {
                     ),
                     isDryRun: isDryRun
                 )
-                let people = isDryRun ? nil : Preparation(erased: erased, staging: staging, start: start)
+                let people = isDryRun ? nil : Preparation(erased: erased, staging: staging, start: start, pool: pool)
                 try await withSecondConnection { second in
                     try await run(merge, people, upTo: staged, on: [connection] + second) { done, merged in
                         result.inserted += done.inserted
@@ -128,13 +128,7 @@ public struct ContactImportRepository: Sendable {
                         written(merged, staged)
                     }
                 }
-                try await staging.drop(on: connection)
                 return result
-            } catch {
-                // If the drop fails because the connection broke or the task was cancelled, the table loses its lock
-                // when this connection returns to the pool, and the next import drops it.
-                try? await staging.drop(on: connection)
-                throw error
             }
         }
         guard !isDryRun else { return result }
@@ -149,11 +143,12 @@ public struct ContactImportRepository: Sendable {
         let staging: ContactStaging
         /// The start of the import, by Postgres's clock.
         let start: Date
+        let pool: PostgresPool
 
         func run(_ merge: ContactMerge, _ numbers: Range<Int>, on connection: PostgresConnection) async throws
             -> ContactMerge.Done
         {
-            try await Erasures.whileNobodyIsErased(merge.tenant, on: connection) {
+            try await Erasures.whileNobodyIsErased(merge.tenant, in: pool) {
                 try await erased.prepare(staging, numbers, tenant: merge.tenant, since: start, on: connection)
                 return try await merge.run(numbers, on: connection)
             }

@@ -31,7 +31,7 @@ struct ContactRows: Sendable {
 /// The table in which an import collects its rows before they are merged, visible to all connections that merge.
 ///
 /// It is unlogged: rows that a crash loses are imported again anyway. During the import the importer holds an advisory
-/// lock of its session, so that the next import recognises and drops a table whose importer died.
+/// lock, so that the next import recognises and drops a table whose importer died.
 struct ContactStaging: Sendable {
     private static let prefix = "contact_import_"
 
@@ -41,20 +41,36 @@ struct ContactStaging: Sendable {
 
     var table: String { Self.table(of: key) }
 
-    /// Makes an empty table for the session of `connection`, after dropping those of dead importers.
-    static func create(
+    /// Runs `body` with an empty table, after dropping those of dead importers; drops it afterwards.
+    static func with<Value>(
         _ columns: [ContactColumn],
         of tenant: String,
-        on connection: PostgresConnection
-    ) async throws(PostgresError) -> ContactStaging {
+        in pool: PostgresPool,
+        on connection: PostgresConnection,
+        _ body: (ContactStaging) async throws -> Value
+    ) async throws -> Value {
         try await dropOrphans(on: connection)
         let staging = ContactStaging(key: .random(in: .min ... .max), columns: columns)
         // The lock is taken before the table exists, so that no other import takes the table for an orphan.
-        try await connection.lock(staging.key)
+        return try await pool.withLock("\(staging.key)::bigint") {
+            do {
+                try await staging.create(of: tenant, on: connection)
+                let value = try await body(staging)
+                try await staging.drop(on: connection)
+                return value
+            } catch {
+                // If the drop fails because the connection broke or the task was cancelled, the table has no lock from
+                // now on, and the next import drops it.
+                try? await staging.drop(on: connection)
+                throw error
+            }
+        }
+    }
+
+    private func create(of tenant: String, on connection: PostgresConnection) async throws(PostgresError) {
         let definitions = columns.map { "\"\($0.rawValue)\" \($0.stagedType)" }.joined(separator: ", ")
-        try await connection.simpleScript("CREATE UNLOGGED TABLE \(staging.table) (number bigint, \(definitions))")
-        try await staging.note(tenant, on: connection)
-        return staging
+        try await connection.simpleScript("CREATE UNLOGGED TABLE \(table) (number bigint, \(definitions))")
+        try await note(tenant, on: connection)
     }
 
     /// Notes the tenant at the table, for erasures: a comment takes no parameters.
@@ -163,13 +179,11 @@ struct ContactStaging: Sendable {
         )
     }
 
-    /// Drops the table, on the connection that made it.
-    func drop(on connection: PostgresConnection) async throws(PostgresError) {
+    private func drop(on connection: PostgresConnection) async throws(PostgresError) {
         try await connection.simpleScript("DROP TABLE IF EXISTS \(table)", deadline: .seconds(60))
-        try await connection.unlock(key)
     }
 
-    private static func dropOrphans(on connection: PostgresConnection) async throws(PostgresError) {
+    private static func dropOrphans(on connection: PostgresConnection) async throws {
         let tables = try await connection.query(
             """
             SELECT relname FROM pg_class
@@ -178,8 +192,11 @@ struct ContactStaging: Sendable {
             """
         )
         for row in tables {
-            guard let key = key(of: try row.decode(0)), try await connection.tryLock(key) else { continue }
-            try await ContactStaging(key: key, columns: []).drop(on: connection)
+            guard let key = key(of: try row.decode(0)) else { continue }
+            try await connection.transaction { connection in
+                guard try await connection.tryLock(key) else { return }
+                try await ContactStaging(key: key, columns: []).drop(on: connection)
+            }
         }
     }
 

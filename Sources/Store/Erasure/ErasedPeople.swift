@@ -308,27 +308,15 @@ enum Erasures {
 
     /// Takes the lock for an erasure, until the end of the transaction.
     static func lock(_ tenant: String, on connection: PostgresConnection) async throws {
-        try await connection.execute(
-            "SELECT pg_advisory_xact_lock(\(fragment: key(tenant)))",
-            deadline: .seconds(120)
-        )
+        try await connection.lock(key(tenant), deadline: .seconds(120))
     }
 
     /// Holds the lock of an import as long as `body` takes.
     static func whileNobodyIsErased<Value>(
         _ tenant: String,
-        on connection: PostgresConnection,
+        in pool: PostgresPool,
         _ body: () async throws -> Value
     ) async throws -> Value {
-        try await connection.lockShared(key(tenant), deadline: .seconds(180))
-        do {
-            let value = try await body()
-            try await connection.execute("SELECT pg_advisory_unlock_shared(\(fragment: key(tenant)))")
-            return value
-        } catch {
-            // The first error says more; the connection loses the lock when it returns to the pool.
-            _ = try? await connection.execute("SELECT pg_advisory_unlock_shared(\(fragment: key(tenant)))")
-            throw error
-        }
+        try await pool.withLock(key(tenant), isShared: true, deadline: .seconds(180), body)
     }
 }

@@ -29,7 +29,7 @@ public enum ReconcileLock {
     ///
     /// - Returns: True if it was taken.
     public static func take(on connection: PostgresConnection) async throws(PostgresError) -> Bool {
-        try await connection.tryLockInTransaction(key)
+        try await connection.tryLock(key)
     }
 
     /// Returns the session that holds the lock; `nil` if it was just released.

@@ -30,8 +30,8 @@ public enum SchemaError: Error, Equatable, CustomStringConvertible {
 
 /// Brings the schema up to date, each step in a transaction of its own.
 ///
-/// Any number of processes may call it at once: they take turns by an advisory lock, and the second one finds
-/// nothing to do.
+/// Any number of processes may call it at once: each step holds an advisory lock until its end, and a process that finds a
+/// step applied goes on to the next.
 public struct Migrator: Sendable {
     /// The key of the advisory lock that any process takes to change the schema: "campaign" in ASCII.
     static let lockKey: Int64 = 0x6361_6d70_6169_676e
@@ -57,19 +57,7 @@ public struct Migrator: Sendable {
     ///   `contacts` cannot be used (nothing is changed then); `PostgresError` when a step fails; the step is then rolled back.
     @discardableResult
     public func migrate() async throws -> [Migration] {
-        let applied: [Migration] = try await pool.withConnection { connection in
-            try await connection.lock(Self.lockKey, deadline: .seconds(120))
-            do {
-                let applied = try await apply(on: connection)
-                _ = try await connection.unlock(Self.lockKey)
-                return applied
-            } catch {
-                // A pooled connection must not keep the lock. If even this fails, the connection is broken and the lock
-                // is gone.
-                _ = try? await connection.unlock(Self.lockKey)
-                throw error
-            }
-        }
+        let applied = try await pool.withConnection { try await apply(on: $0) }
         do {
             try await StatisticsRepository(pool: pool).refreshOutdated()
         } catch {
@@ -89,27 +77,33 @@ public struct Migrator: Sendable {
     }
 
     private func apply(on connection: PostgresConnection) async throws -> [Migration] {
-        try await connection.simpleScript(
-            """
-            CREATE TABLE IF NOT EXISTS schema_migrations (
-                version integer PRIMARY KEY,
-                name text NOT NULL,
-                checksum text NOT NULL,
-                "appliedAt" timestamptz NOT NULL DEFAULT now()
+        let missing = try await inTurn(on: connection) { connection in
+            try await connection.simpleScript(
+                """
+                CREATE TABLE IF NOT EXISTS schema_migrations (
+                    version integer PRIMARY KEY,
+                    name text NOT NULL,
+                    checksum text NOT NULL,
+                    "appliedAt" timestamptz NOT NULL DEFAULT now()
+                )
+                """
             )
-            """
-        )
-        let applied = try await appliedChecksums(on: connection)
-        try check(applied)
-        var missing = migrations.filter { applied[$0.version] == nil }
-        if !missing.isEmpty {
-            let problems = try await ContactTableCheck(missing: missing, on: connection).problems()
-            guard problems.isEmpty else { throw SchemaError.unusableContacts(problems) }
+            let applied = try await appliedChecksums(on: connection)
+            try check(applied)
+            let missing = migrations.filter { applied[$0.version] == nil }
+            if !missing.isEmpty {
+                let problems = try await ContactTableCheck(missing: missing, on: connection).problems()
+                guard problems.isEmpty else { throw SchemaError.unusableContacts(problems) }
+            }
+            return missing
         }
-        for index in missing.indices {
-            let migration = missing[index]
-            // Rewriting a table with many rows takes a long time.
-            missing[index].notes = try await connection.transaction(deadline: .seconds(3600)) { connection in
+        var done: [Migration] = []
+        for var migration in missing {
+            let notes: [String]? = try await inTurn(on: connection) { connection in
+                let applied = try await appliedChecksums(on: connection)
+                try check(applied)
+                // Another process was faster.
+                guard applied[migration.version] == nil else { return nil }
                 try await connection.simpleScript(migration.sql, deadline: .seconds(3600))
                 let notes = try await Self.notes(on: connection)
                 try await connection.execute(
@@ -120,10 +114,25 @@ public struct Migrator: Sendable {
                 )
                 return notes
             }
+            guard let notes else { continue }
+            migration.notes = notes
+            done.append(migration)
             let metadata: Logger.Metadata = ["version": "\(migration.version)", "name": "\(migration.name)"]
             logger.info("Migration applied", metadata: metadata)
         }
-        return missing
+        return done
+    }
+
+    /// Runs `body` in a transaction while no other process changes the schema.
+    private func inTurn<Value>(
+        on connection: PostgresConnection,
+        _ body: (PostgresConnection) async throws -> Value
+    ) async throws -> Value {
+        // Rewriting a table with many rows takes a long time.
+        try await connection.transaction(deadline: .seconds(3600)) { connection in
+            try await connection.lock("\(Self.lockKey)::bigint", deadline: .seconds(120))
+            return try await body(connection)
+        }
     }
 
     /// Reads the temporary table in which a step leaves what its operator should know.

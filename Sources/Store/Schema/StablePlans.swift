@@ -8,8 +8,8 @@ import Postgres
 /// may choose to read it from end to end. The same happens after a restore, which brings no statistics, and where
 /// autovacuum is off or behind. So hot statements follow three rules:
 ///
-/// 1. Connections of daemons have ``options``: a table is never read from end to end where an index serves, and batches
-///    are joined by nested loops.
+/// 1. Connections of daemons have ``settings``: a table is never read from end to end where an index serves, and batches
+///    are joined by nested loops. Behind a pooler each statement is planned anew, with the same settings.
 /// 2. A table is joined by its key with `\(key: "m.id", of: "o.id")`, never with a plain `m.id = o.id`. For a plain
 ///    equation Postgres may as well read the whole index of the table and compare each row with the batch. The key form
 ///    leaves it one way: for each row of the batch, one look-up in the index. The order of rows comes from the batch,
@@ -22,11 +22,12 @@ import Postgres
 /// `ColdPlanTests` executes the hot statements with plans of empty tables, and counts the rows that they read.
 /// ``StatisticsRepository`` gives all other statements their statistics early.
 public enum StablePlans {
-    /// Planner settings for the connections of daemons, as libpq's `options`.
+    /// Planner settings for the connections of daemons.
     ///
     /// JIT compilation costs more than a statement that touches a batch of rows by their keys.
-    public static let options =
-        "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off"
+    public static let settings = [
+        "enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off",
+    ]
 }
 
 extension PostgresQuery.StringInterpolation {

@@ -136,8 +136,8 @@ extension DaemonRepository {
     /// - Parameters:
     ///   - channels: The exact names of the channels.
     ///   - number: The number of the daemon.
-    ///   - opened: Called for each new session with whether it holds the lock. It does not behind a pooler that lends its
-    ///     sessions for one transaction: the lock then belongs to a session of the pooler, and says nothing of the daemon.
+    ///   - opened: Called for each new session with whether it holds the lock, and others can see that. It does not behind
+    ///     a pooler, whose sessions say nothing of the daemon.
     /// - Returns: The notifications, as an endless sequence.
     public func listen(
         to channels: [String],
@@ -145,36 +145,31 @@ extension DaemonRepository {
         opened: @escaping @Sendable (_ isHeld: Bool) -> Void
     ) -> PostgresListener {
         pool.listen(channels) { connection throws(PostgresError) in
-            opened(try await Self.hold(number, on: connection, opened: connection.processID))
+            opened(try await hold(number, on: connection))
         }
     }
 
-    /// Takes the lock of a number.
+    /// Takes the lock of a number on a session of its own.
     ///
-    /// - Returns: True if the session that the client has opened itself, with this process, holds it.
-    static func hold(
-        _ number: DaemonNumber,
-        on connection: PostgresConnection,
-        opened process: Int32
-    ) async throws(PostgresError) -> Bool {
-        try await connection.execute("SELECT pg_advisory_lock_shared(\(lockClass), \(number.value))")
-        // Another statement, because a pooler may run it in another session.
-        return try await isHeld(number, on: connection, opened: process)
+    /// - Returns: True if the session that the client has opened itself holds it where others look.
+    func hold(_ number: DaemonNumber, on connection: PostgresConnection) async throws(PostgresError) -> Bool {
+        guard !connection.isPooled else { return false }
+        try await connection.execute("SELECT pg_advisory_lock_shared(\(Self.lockClass), \(number.value))")
+        return try await isHeld(number, by: connection.processID)
     }
 
-    /// Returns whether the session of this statement is the one of that process, and holds the lock.
+    /// Returns whether a session holds the lock of a number, as the daemons see it.
     ///
-    /// A pooler tells its clients a process of its own.
-    static func isHeld(
-        _ number: DaemonNumber,
-        on connection: PostgresConnection,
-        opened process: Int32
-    ) async throws(PostgresError) -> Bool {
-        let rows = try await connection.query(
+    /// - Parameters:
+    ///   - number: The number.
+    ///   - process: The process of the session, as its client knows it; a pooler tells one of its own.
+    /// - Returns: True if it does.
+    /// - Throws: `PostgresError`.
+    func isHeld(_ number: DaemonNumber, by process: Int32) async throws(PostgresError) -> Bool {
+        let rows = try await pool.query(
             """
             SELECT EXISTS (
-                SELECT FROM (\(fragment: locks)) held
-                WHERE held.number = \(number.value) AND held.pid = pg_backend_pid() AND held.pid = \(process)
+                SELECT FROM (\(fragment: Self.locks)) held WHERE held.number = \(number.value) AND held.pid = \(process)
             )
             """
         )

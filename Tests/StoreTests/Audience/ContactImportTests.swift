@@ -160,9 +160,8 @@ struct ContactImportTests {
             for table in [name("1"), name("f"), "contact_imports"] {
                 try await fixture.pool.execute("CREATE UNLOGGED TABLE \(identifier: table) (number bigint)")
             }
-            try await fixture.pool.withConnection { other in
-                // The lock of a running import.
-                try await other.lock(0x1111_1111_1111_1111)
+            // The lock of a running import.
+            try await fixture.pool.withLock("\(0x1111_1111_1111_1111)::bigint") {
                 _ = try await Self.run(Self.batches(1...10), fixture)
                 try await Self.expectTables([name("1"), "contact_imports"], fixture)
             }

@@ -94,14 +94,13 @@ struct ColdPlanTests {
         try await TestDatabase.withConfiguration(template: .migrated) { postgres in
             // The checks of foreign keys need the settings, too: each would read a table that was empty when it was planned.
             let rows = PostgresPool(
-                configuration: postgres.addingOptions(StablePlans.options),
+                configuration: postgres.settingInSessions(StablePlans.settings),
                 maxConnections: 2,
                 logger: TestDatabase.logger
             )
             let daemon = PostgresPool(
-                configuration: postgres.addingOptions(
-                    StablePlans.options + " -c plan_cache_mode=force_generic_plan"
-                ),
+                configuration: postgres.settingInSessions(StablePlans.settings)
+                    .settingInSessions(["plan_cache_mode": "force_generic_plan"]),
                 maxConnections: 1,
                 logger: TestDatabase.logger
             )

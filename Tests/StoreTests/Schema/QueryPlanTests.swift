@@ -22,7 +22,7 @@ struct QueryPlanTests {
 
     private static let now = Date()
     /// Planner settings: none, as for commands, and those of a daemon.
-    private static let options = ["-c jit=on", StablePlans.options]
+    private static let settings = [["jit": "on"], StablePlans.settings]
     private static let filters = [
         Selective(
             filter: #"{"field":"tags","operator":"contains_any","value":["vip"]}"#,
@@ -42,14 +42,14 @@ struct QueryPlanTests {
         ),
     ]
 
-    @Test(.timeLimit(.minutes(3)), arguments: options)
-    func selectiveFiltersReadNoTableFromEndToEnd(options: String) async throws {
-        try await Self.withManyContacts(options) { fixture in
+    @Test(.timeLimit(.minutes(3)), arguments: settings)
+    func selectiveFiltersReadNoTableFromEndToEnd(settings: [String: String]) async throws {
+        try await Self.withManyContacts(settings) { fixture in
             for (number, selective) in Self.filters.enumerated() {
                 try await expectNoScan(selective, number, in: fixture)
             }
             // The same calls without their index, to see that this test can fail. A daemon takes another index then.
-            guard options != StablePlans.options else { return }
+            guard settings != StablePlans.settings else { return }
             let first = Self.filters[0]
             try await fixture.pool.execute("DROP INDEX \(fragment: PostgresQuery(sql: first.index))")
             let scans = try await scans(in: fixture) { try await count(first, in: fixture) }
@@ -59,7 +59,7 @@ struct QueryPlanTests {
 
     /// A tenant with several numbers: the window of the sender's own number counts.
     @Test(.timeLimit(.minutes(3))) func theOwnWindowOfANumberIsFoundByItsKey() async throws {
-        try await Self.withManyContacts(StablePlans.options) { fixture in
+        try await Self.withManyContacts(StablePlans.settings) { fixture in
             try await fixture.addSender("second", number: "2")
             try await fixture.pool.execute(
                 """
@@ -149,10 +149,13 @@ struct QueryPlanTests {
     }
 
     /// 120,000 contacts of two tenants, and a run with 100,000 messages.
-    private static func withManyContacts(_ options: String, _ body: (Fixture) async throws -> Void) async throws {
+    private static func withManyContacts(
+        _ settings: [String: String],
+        _ body: (Fixture) async throws -> Void
+    ) async throws {
         try await TestDatabase.withConfiguration(template: .migrated) { postgres in
             let pool = PostgresPool(
-                configuration: postgres.setting("options", to: options),
+                configuration: postgres.settingInSessions(settings),
                 maxConnections: 1,
                 logger: TestDatabase.logger
             )

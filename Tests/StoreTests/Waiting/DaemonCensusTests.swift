@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import Postgres
 import TestSupport
 import Testing
@@ -122,20 +123,45 @@ struct DaemonCensusTests {
         }
     }
 
-    /// A pooler that lends its sessions names a process of its own, and may run each statement in another session.
+    /// A pooler tells a process of its own, and may run each transaction in another session.
     @Test(.timeLimit(.minutes(2)))
     func behindAPoolerNoSessionIsTheDaemonsOwn() async throws {
-        try await Fixture.with { fixture in
-            let number = DaemonNumber()
-            try await fixture.pool.withConnection { first in
-                try await fixture.pool.withConnection { second in
-                    let own = try await DaemonRepository.hold(number, on: first, opened: first.processID)
-                    let renamed = try await DaemonRepository.hold(number, on: first, opened: 1_234_567)
-                    let another = try await DaemonRepository.isHeld(number, on: second, opened: first.processID)
-                    let beside = try await DaemonRepository.hold(number, on: second, opened: second.processID)
-                    #expect([own, renamed, another, beside] == [true, false, false, true])
-                }
+        try await TestDatabase.withConfiguration(template: .migrated) { postgres in
+            var pooled = postgres
+            pooled.preparesStatements = false
+            let pool = PostgresPool(configuration: pooled, listening: postgres, logger: TestDatabase.logger)
+            let (number, other) = (DaemonNumber(), DaemonNumber())
+            let daemons = DaemonRepository(pool: pool)
+            let lent = try await pool.withConnection { try await daemons.hold(other, on: $0) }
+            let own = try await pool.withListeningSession { session in
+                [
+                    try await daemons.hold(number, on: session),
+                    try await daemons.isHeld(number, by: session.processID),
+                    try await daemons.isHeld(number, by: 1_234_567),
+                    try await daemons.isHeld(other, by: session.processID),
+                ]
             }
+            #expect(!lent && own == [true, true, false, false])
+            let locks = try await pool.query("SELECT count(*) FROM pg_locks WHERE objid = \(other.value)::int8::oid")
+            #expect(try locks[0].decode(0, as: Int.self) == 0, "a pooler's session keeps no lock of a daemon")
+            await pool.shutdown()
+        }
+    }
+
+    @Test(.timeLimit(.minutes(2)))
+    func withoutASessionChangesAreLookedFor() async throws {
+        try await TestDatabase.withConfiguration(template: .migrated) { postgres in
+            var pooled = postgres
+            pooled.preparesStatements = false
+            // The listener warns.
+            let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            let pool = PostgresPool(configuration: pooled, logger: silent)
+            var events = DaemonRepository(pool: pool)
+                .listen(to: ["census"], as: DaemonNumber()) { #expect(!$0) }
+                .makeAsyncIterator()
+            #expect(await events.next() == .connected)
+            #expect(await events.next() == .unheard)
+            await pool.shutdown()
         }
     }
 
