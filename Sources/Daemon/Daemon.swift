@@ -137,11 +137,13 @@ public struct Daemon: Service {
             metrics: lanes.metrics.triggers,
             committed: { feederWakeup.notify() }
         )
-        let live = liveFeed(pool: pools.live, redis: redis, gate: lanes.gate, metrics: lanes.metrics, wakeup: liveWakeup)
+        let (gate, metrics) = (lanes.gate, lanes.metrics)
+        let live = liveFeed(pool: pools.live, redis: redis, gate: gate, metrics: metrics, wakeup: liveWakeup)
         let certificate = try configuration.certificate?.renewal(logger: logger)
         // Shut down in reverse order: the server first, then the services that reserve messages, last those that commit.
+        let optional: [(any Service)?] = [specs?.service, certificate, pools.watch]
         let services: [any Service] =
-            (specs.map { [$0.service] } ?? []) + (certificate.map { [$0] } ?? []) + fetchers + (pools.watch.map { [$0] } ?? []) + [
+            optional.compactMap { $0 } + fetchers + [
                 Reloader(requests: reloads, parts: configuration.reloadable(certificate), logger: logger),
                 intake,
                 forwarding,

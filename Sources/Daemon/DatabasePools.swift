@@ -55,7 +55,9 @@ struct DatabasePools: Sendable {
         )
     }
 
-    /// Checks that what listens would hear of the same database. A server that cannot be reached is tried again later.
+    /// Checks that what listens would hear of the same database.
+    ///
+    /// A server that cannot be reached is tried again later.
     ///
     /// - Throws: `ConfigurationError` if it is another one.
     func checkListening() async throws {

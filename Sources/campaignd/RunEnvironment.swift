@@ -14,7 +14,7 @@ enum RunEnvironment {
     static let variables = [
         Variable("DATABASE_URL", "Postgres", "required"),
         Variable("DATABASE_CONNECTIONS", "size of the connection pool", "8"),
-        Variable("DATABASE_LISTEN_URL", "Postgres itself, behind a pooler", "DATABASE_URL"),
+        Variable("DATABASE_LISTEN_URL", "Postgres itself behind a pooler", "DATABASE_URL"),
         Variable("DATABASE_READ_URL", "replica for reads", "DATABASE_URL"),
         Variable("DATABASE_READ_MAX_AGE", "its greatest age in seconds", "10"),
         Variable("REDIS_URL", "Redis, or seeds of a cluster", "required"),

@@ -22,6 +22,7 @@ struct Stage: Sendable {
     ///   - contacts: Number of recipients.
     ///   - rate: Messages per second of the sender.
     ///   - variables: Further variables of the daemons.
+    ///   - address: Returns the variables with which the commands find Postgres, from its address.
     ///   - rules: The rules of the simulated WhatsApp.
     ///   - body: The test.
     /// - Throws: An error of the setup or the test.
@@ -29,6 +30,7 @@ struct Stage: Sendable {
         contacts: Int,
         rate: Int,
         variables: [String: String] = [:],
+        address: (_ url: String) throws -> [String: String] = { ["DATABASE_URL": $0] },
         rules: SimulatorRules = SimulatorRules(),
         _ body: (Stage) async throws -> Void
     ) async throws {
@@ -42,7 +44,8 @@ struct Stage: Sendable {
             settings.webhooks.failedShare = 0
             settings.webhooks.readDelay = .milliseconds(10) ... .milliseconds(50)
             try await Simulator.withRunning(configuration: settings, logger: TestDatabase.logger) { simulator in
-                let environment = environment.merging(variables) { $1 }
+                let address = try address(try #require(environment["DATABASE_URL"]))
+                let environment = environment.merging(variables) { $1 }.merging(address) { $1 }
                 let stage = try Stage(environment: environment, pool: pool, simulator: simulator, folder: folder)
                 try await stage.prepare(contacts: contacts, rate: rate)
                 try await body(stage)

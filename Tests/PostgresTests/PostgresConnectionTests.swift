@@ -125,14 +125,18 @@ struct PostgresConnectionTests {
             let lock: PostgresQuery = "\(key)::bigint"
             let isFree = { try await pool.transaction { try await $0.tryLock(key) } }
             try await pool.withLock(lock) {
-                #expect(try await !isFree())
+                let whileHeld = try await isFree()
+                #expect(!whileHeld)
                 await #expect(throws: PostgresError.timeout(.milliseconds(100))) {
                     try await pool.withLock(lock, deadline: .milliseconds(100)) {}
                 }
             }
             #expect(try await isFree())
             try await pool.withLock(lock, isShared: true) {
-                try await pool.withLock(lock, isShared: true) { #expect(try await !isFree()) }
+                try await pool.withLock(lock, isShared: true) {
+                    let whileShared = try await isFree()
+                    #expect(!whileShared)
+                }
             }
             struct Failure: Error {}
             await #expect(throws: Failure.self) { try await pool.withLock(lock) { throw Failure() } }

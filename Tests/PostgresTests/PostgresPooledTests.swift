@@ -23,10 +23,12 @@ struct PostgresPooledTests {
 
     @Test func aConnectionFindsOutThatItsSessionIsItsOwn() async throws {
         try await ScratchSchema.withPool { pool, _ in
-            #expect(try await pool.withConnection { $0.isPooled } == false)
+            let isPooled = try await pool.withConnection { $0.isPooled }
+            #expect(!isPooled)
         }
         try await Self.withPool { pool in
-            #expect(try await pool.withConnection { $0.isPooled })
+            let isPooled = try await pool.withConnection { $0.isPooled }
+            #expect(isPooled)
         }
     }
 
@@ -62,7 +64,8 @@ struct PostgresPooledTests {
         let settings = ["jit": "off", "enable_seqscan": "off"]
         try await Self.withPool(settings: settings) { pool in
             #expect(try off(try await pool.query(show)), "a statement on its own")
-            try await pool.transaction { #expect(try off(try await $0.query(show))) }
+            let rows = try await pool.transaction { try await $0.query(show) }
+            #expect(try off(rows))
             try await pool.transaction { _ in }
             try await pool.withConnection { connection in
                 await #expect(throws: PostgresError.self) { try await connection.query("SELECT 1 / \(0)") }
@@ -75,7 +78,8 @@ struct PostgresPooledTests {
         }
         try await ScratchSchema.withPool { _, scratch in
             let pool = PostgresPool(configuration: scratch.configuration.settingInSessions(settings), maxConnections: 1)
-            #expect(try off(try await pool.query(show)), "a session of its own keeps them")
+            let rows = try await pool.query(show)
+            #expect(try off(rows), "a session of its own keeps them")
             await pool.shutdown()
         }
     }

@@ -13,7 +13,8 @@ struct LockOrderTests {
     @Test(.timeLimit(.minutes(3)), arguments: [false, true])
     func eventsDeliveryAndCommandsNeverDeadlock(isPaid: Bool) async throws {
         try await TestDatabase.withConfiguration(template: .migrated) { postgres in
-            try await Self.withFixture(on: postgres.settingInSessions(StablePlans.settings), connections: 16) { fixture in
+            try await Self.withFixture(on: postgres.settingInSessions(StablePlans.settings), connections: 16) {
+                fixture in
                 try await Bustle.run(on: fixture, isPaid: isPaid)
             }
             try await Self.withFixture(on: postgres, connections: 1) { fixture in

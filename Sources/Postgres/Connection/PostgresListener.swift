@@ -13,7 +13,7 @@ public import Logging
 /// ```swift
 /// for await event in pool.listen(["campaignChanged"]) {
 ///     switch event {
-///     case .connected, .reconnected: await scanEverything()
+///     case .connected, .reconnected, .unheard: await scanEverything()
 ///     case .notification(let notification): await scan(notification.payload)
 ///     }
 /// }

@@ -1,5 +1,6 @@
 public import Spec
 import Spelling
+import Store
 
 /// Writes plans as a comment on a pull request: a complete summary, then as many changes as fit.
 ///

@@ -1,6 +1,7 @@
 import JSON
 import Spec
 import Spelling
+import Store
 
 /// Writes plans as text: one line for each change, and its differences below.
 ///

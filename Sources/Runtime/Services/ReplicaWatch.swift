@@ -39,8 +39,9 @@ package struct ReplicaWatch: Service {
             do {
                 let progress = try await replica.progress()
                 let now = ContinuousClock.now
-                standing.note(age: try ages.age(of: progress, end: end, asked: asked, now: now), at: now)
-            } catch where !Task.isCancelled {
+                guard let age = try ages.age(of: progress, end: end, asked: asked, now: now) else { return }
+                standing.note(age: age, at: now)
+            } catch  where !Task.isCancelled {
                 standing.refuse(because: "\(error)")
             }
         }

@@ -1,4 +1,4 @@
-public import Foundation
+import Foundation
 public import JSON
 
 /// What was known of WhatsApp at one instant, for plans without a database.
@@ -44,6 +44,7 @@ extension AccountView {
             "id": .string(accountID.uuidString), "tenant": .string(tenantID), "name": .string(name),
             "wabaId": .string(wabaID), "templates": .array(templates.map(\.snapshot)),
         ]
+        fields["businessId"] = businessID.map(JSONValue.string)
         fields["sweptAt"] = sweptAt?.snapshot
         fields["error"] = error.map(JSONValue.string)
         return .object(fields)
@@ -63,6 +64,7 @@ extension AccountView {
             wabaID: waba,
             accessToken: "",
             appID: nil,
+            businessID: snapshot["businessId"]?.stringValue,
             sweptAt: snapshot["sweptAt"].flatMap(Date.init(snapshot:)),
             sweptFrom: nil,
             dueAt: nil,

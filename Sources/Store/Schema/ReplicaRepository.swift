@@ -117,6 +117,8 @@ public struct ReplicaAge: Sendable {
     }
 
     private let memory: Duration
+    /// The time from which on the ends are known.
+    private var start: ContinuousClock.Instant?
     /// Where the log ended at which time, the latest last.
     private var ends: [(position: Int, at: ContinuousClock.Instant)] = []
 
@@ -134,18 +136,20 @@ public struct ReplicaAge: Sendable {
     ///   - end: The end of the log on the primary.
     ///   - asked: The time before `end` was asked for.
     ///   - now: The time.
-    /// - Returns: The age.
+    /// - Returns: The age; `nil` if the primary has not been watched for long enough to tell.
     /// - Throws: ``Refusal``.
     public mutating func age(
         of progress: ReplicaRepository.Progress,
         end: ReplicaRepository.End,
         asked: ContinuousClock.Instant,
         now: ContinuousClock.Instant
-    ) throws(Refusal) -> Duration {
+    ) throws(Refusal) -> Duration? {
         guard progress.identity == end.identity else { throw .anotherServer }
         guard let position = progress.position else { throw .notAReplica }
         // After a restore the log begins anew at an earlier position.
-        if let last = ends.last, end.position < last.position { ends = [] }
+        if let last = ends.last, end.position < last.position { (start, ends) = (nil, []) }
+        let start = start ?? asked
+        self.start = start
         ends.append((end.position, asked))
         ends.removeAll { now - $0.at > memory }
         var ages = ends.filter { $0.position <= position }.map { now - $0.at }
@@ -153,7 +157,8 @@ public struct ReplicaAge: Sendable {
             let late = max(0, end.time.timeIntervalSince(commit))
             ages.append(.seconds(late) + (now - asked))
         }
-        guard let age = ages.min(), age <= memory else { throw .behind(atLeast: memory) }
-        return age
+        if let age = ages.min(), age <= memory { return age }
+        if now - start <= memory { return nil }
+        throw .behind(atLeast: memory)
     }
 }

@@ -3,6 +3,7 @@ import CommandKit
 import Foundation
 import JSON
 import Postgres
+import Spec
 import Spelling
 import Store
 

@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import Postgres
 import Redis
 import Settings
 import TestSupport
@@ -31,6 +32,8 @@ struct DaemonConfigurationTests {
         #expect(configuration.maximumInFlight == 1_024)
         #expect(configuration.unconfirmedTimeout == .seconds(900))
         #expect(configuration.logLevel == .info && configuration.servesDashboard)
+        #expect(configuration.listening == nil && configuration.replica == nil)
+        #expect(configuration.replicaAge == .seconds(10) && configuration.openFiles == 1_288)
     }
 
     @Test func readsEveryVariable() throws {
@@ -39,8 +42,14 @@ struct DaemonConfigurationTests {
             "WHATSAPP_APP_SECRET": "s", "WHATSAPP_VERIFY_TOKEN": "v", "LOG_LEVEL": "DEBUG", "MAX_IN_FLIGHT": "10000",
             "DATABASE_CONNECTIONS": "2", "UNCONFIRMED_TIMEOUT": "1", "FLIGHT_LEASE": "60", "CRASH_AT": "begun:3",
             "JWT_SECRET": TestToken.secret, "API_RATE_LIMIT": "0", "TRIGGER_RATE_LIMIT": "0",
-            "UI": "off",
+            "UI": "off", "DATABASE_LISTEN_URL": "postgresql://localhost/direct",
+            "DATABASE_READ_URL": "postgresql://localhost/replica?prepared_statements=off",
+            "DATABASE_READ_MAX_AGE": "30",
         ])
+        #expect(configuration.listening?.description == "postgresql://localhost/direct")
+        #expect(configuration.replica?.description == "postgresql://localhost/replica")
+        #expect(configuration.replica?.preparesStatements == false)
+        #expect(configuration.replicaAge == .seconds(30))
         #expect(!configuration.servesDashboard)
         #expect(configuration.tokens != nil && configuration.requestsPerSecond == 0)
         #expect(configuration.eventsPerSecond == 0)
@@ -74,6 +83,9 @@ struct DaemonConfigurationTests {
 
     @Test(arguments: [
         ("DATABASE_URL", "", "postgresql://"), ("DATABASE_URL", "nonsense=", "postgresql://"),
+        ("DATABASE_URL", "postgresql://localhost/x?prepared_statements=no", "on or off"),
+        ("DATABASE_LISTEN_URL", "localhost", "postgresql://"), ("DATABASE_READ_URL", "localhost", "postgresql://"),
+        ("DATABASE_READ_MAX_AGE", "1", "10"),
         ("REDIS_URL", "", "redis://localhost:6379"), ("REDIS_URL", "http://localhost", "redis://"),
         ("HTTP_PORT", "65536", "8080"), ("HTTP_PORT", "-1", "8080"), ("HTTP_PORT", "eighty", "8080"),
         ("HTTP_PORT", "8080 ", "8080"), ("WHATSAPP_API_URL", "graph.facebook.com", "https://graph.facebook.com/v23.0"),

@@ -1,5 +1,6 @@
 import Calendar
 import Foundation
+import JSON
 import Testing
 
 @testable import Spec

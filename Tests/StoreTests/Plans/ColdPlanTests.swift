@@ -59,7 +59,7 @@ struct ColdPlanTests {
     }
 
     /// Plans that were made for empty tables, while the tables grow and nothing analyzes them.
-    @Test(.timeLimit(.minutes(3)), arguments: [Knowledge.none, .ofEmptyTables])
+    @Test(.timeLimit(.minutes(6)), arguments: [Knowledge.none, .ofEmptyTables])
     func hotCallsReadAsManyRowsInBigTablesAsInSmallOnes(_ knowledge: Knowledge) async throws {
         try await Self.withDaemon { fixture, daemon in
             try await Self.set(knowledge, on: fixture.pool)

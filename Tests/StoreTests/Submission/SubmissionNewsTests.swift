@@ -33,8 +33,8 @@ struct SubmissionNewsTests {
 
     /// Wishes a template, and has the request sent.
     private static func send(
-        _ action: SubmissionWish.Action = .create,
-        _ fixture: Fixture
+        _ fixture: Fixture,
+        _ action: SubmissionWish.Action = .create
     ) async throws -> SubmissionClaim {
         let wish = SubmissionWish(
             tenantID: "acme",
@@ -132,7 +132,7 @@ struct SubmissionNewsTests {
             try await fixture.pool.execute(
                 "UPDATE template_submissions SET \"sentAt\" = \"sentAt\" - interval '1 hour', \"settledAt\" = now() - interval '1 hour'"
             )
-            try await submissions.end(try await Self.send(.edit, fixture), with: .done(whatsAppID: "1", category: nil))
+            try await submissions.end(try await Self.send(fixture, .edit), with: .done(whatsAppID: "1", category: nil))
             try await Self.report("REJECTED", at: Date() + 1, fixture)
             #expect(try await Self.told(fixture) == [Self.rejected, Self.rejected])
             // What WhatsApp does later is told by itself.
@@ -145,7 +145,7 @@ struct SubmissionNewsTests {
     @Test func anEditIsToldWhenItsReviewEnds() async throws {
         try await Self.with { fixture, submissions in
             try await Self.report("APPROVED", at: Date() - 3_600, fixture)
-            try await submissions.end(try await Self.send(.edit, fixture), with: .done(whatsAppID: nil, category: nil))
+            try await submissions.end(try await Self.send(fixture, .edit), with: .done(whatsAppID: nil, category: nil))
             #expect(try await Self.told(fixture).isEmpty)
             try await Self.report("PENDING", fixture)
             #expect(try await Self.told(fixture).isEmpty)
@@ -172,7 +172,7 @@ struct SubmissionNewsTests {
         try await Self.with { fixture, submissions in
             // A deletion, and a wish that WhatsApp fulfilled before it was sent.
             try await submissions.end(
-                try await Self.send(.delete, fixture),
+                try await Self.send(fixture, .delete),
                 with: .done(whatsAppID: nil, category: nil)
             )
             try await submissions.end(try await Self.send(fixture), with: .done(whatsAppID: nil, category: nil))
