@@ -236,8 +236,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "JSON", "JSONSchema", "Postgres", "Spec", "Store", "TestBed", "TestSupport", "WhatsAppSimulator",
-                "YAML", "campaignd", "reconcile", .arguments, .hummingbird, .log, .nio,
+                "API", "JSON", "JSONSchema", "Postgres", "Spec", "Store", "TestBed", "TestSupport",
+                "WhatsAppSimulator", "YAML", "campaignd", "reconcile", .arguments, .hummingbird, .log, .nio,
             ]
         ),
     ]

@@ -7,6 +7,12 @@ public enum Program {
     /// The version of all commands of this package.
     public static let version = "0.1.0"
 
+    /// The commit of the sources: `git archive` and the builds of releases fill it in; `unknown` in a checkout.
+    public static let commit: String = {
+        let text = "$Format:%H$"
+        return text.hasPrefix("$") ? "unknown" : text
+    }()
+
     /// The file name of the executable: `reconcile` or `campaignd`.
     public static let name = ProcessInfo.processInfo.processName
 }

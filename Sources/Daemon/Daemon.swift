@@ -24,6 +24,7 @@ public struct Daemon: Service {
     private let environment: [String: String]
     let logger: Logger
     private let version: String
+    private let commit: String
     private let specs: SpecsService?
     private let reloads: AsyncStream<Void>
     private let onReady: @Sendable (_ port: Int) -> Void
@@ -34,7 +35,8 @@ public struct Daemon: Service {
     ///   - configuration: The configuration.
     ///   - environment: Environment variables with access tokens.
     ///   - logger: The log.
-    ///   - version: The version, for the log and the heartbeat.
+    ///   - version: The version, for the log, the heartbeat and the metrics.
+    ///   - commit: The commit that it was built from, for the metrics.
     ///   - specs: The loop that applies specs; `nil` if another program applies them.
     ///   - reloads: Each element makes it read its certificate, keys and secrets again, as SIGHUP does.
     ///   - onReady: Called with the HTTP port when the server accepts connections.
@@ -43,6 +45,7 @@ public struct Daemon: Service {
         environment: [String: String],
         logger: Logger,
         version: String = "unknown",
+        commit: String = "unknown",
         specs: SpecsService? = nil,
         reloads: AsyncStream<Void> = AsyncStream { $0.finish() },
         onReady: @escaping @Sendable (_ port: Int) -> Void = { _ in }
@@ -51,6 +54,7 @@ public struct Daemon: Service {
         self.environment = environment
         self.logger = logger
         self.version = version
+        self.commit = commit
         self.specs = specs
         self.reloads = reloads
         self.onReady = onReady
@@ -112,6 +116,8 @@ public struct Daemon: Service {
         let actionsWakeup = WakeSignal()
         let notifierWakeup = WakeSignal()
         let liveWakeup = WakeSignal()
+        let served = WakeSignal()
+        let pulse = LoopPulse()
         let intake = StatusIntake(
             messages: lanes.messages,
             inbound: InboundRepository(pool: pool, erasureKey: configuration.erasureKey),
@@ -229,10 +235,18 @@ public struct Daemon: Service {
                         live: live,
                         lanes: lanes
                     ).router,
-                    certificate: certificate?.reloader
+                    certificate: certificate?.reloader,
+                    served: served
                 ),
                 // Before the server: it ends the streams that the server would wait for.
                 live,
+                // The first to learn of a shutdown, which takes a while: the manager should know at once.
+                ServiceReporter(
+                    manager: ServiceManager(environment: environment),
+                    served: served,
+                    pulse: pulse,
+                    logger: logger
+                ),
             ] as [any Service]
         let group = ServiceGroup(
             configuration: .init(
@@ -242,7 +256,7 @@ public struct Daemon: Service {
             )
         )
         // The group must not handle signals itself: it inherits the graceful shutdown of the caller's task.
-        try await group.run()
+        try await LoopPulse.$current.withValue(pulse) { try await group.run() }
     }
 
     /// Logs the version, the address of WhatsApp, and what is off.
@@ -347,7 +361,14 @@ public struct Daemon: Service {
     ) -> APIRoutes {
         let metrics = lanes?.metrics ?? DaemonMetrics()
         let authenticator = Authenticator(verifier: configuration.tokens.map { TokenVerifier(settings: $0) })
-        let scrape = MetricsScrape(registry: metrics.registry, pool: pool, lanes: lanes, specs: specs?.state)
+        let scrape = MetricsScrape(
+            registry: metrics.registry,
+            pool: pool,
+            lanes: lanes,
+            specs: specs?.state,
+            version: version,
+            commit: commit
+        )
         return APIRoutes(
             pool: pool,
             reports: reports ?? pool,
@@ -406,7 +427,8 @@ public struct Daemon: Service {
 
     private func server(
         router: Router<APIContext>,
-        certificate: TimedCertificateReloader?
+        certificate: TimedCertificateReloader?,
+        served: WakeSignal
     ) throws -> some Service {
         let onReady = onReady
         let plain = HTTPServerBuilder.daemon(idleTimeout: configuration.idleTimeout)
@@ -414,7 +436,10 @@ public struct Daemon: Service {
             responder: HeadRequestResponder(inner: router.buildResponder()),
             server: try certificate.map { try .tls(plain, tlsConfiguration: $0.serverConfiguration()) } ?? plain,
             configuration: .init(address: .hostname(configuration.httpHost, port: configuration.httpPort)),
-            onServerRunning: { channel in onReady(channel.localAddress?.port ?? 0) },
+            onServerRunning: { channel in
+                onReady(channel.localAddress?.port ?? 0)
+                served.notify()
+            },
             logger: Logger(label: logger.label) { _ in ServerLogHandler(logger.handler) }.withoutDebug
         )
     }

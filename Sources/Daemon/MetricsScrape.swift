@@ -20,6 +20,7 @@ final class MetricsScrape: Sendable {
     private let pool: PostgresPool
     private let lanes: LaneServices?
     private let specs: (@Sendable () -> SpecsState)?
+    private let build: [String]
     private let backlog: BacklogRepository
     private let last = Mutex<(at: ContinuousClock.Instant, text: String)?>(nil)
 
@@ -30,13 +31,18 @@ final class MetricsScrape: Sendable {
     ///   - pool: The connections to Postgres.
     ///   - lanes: The lanes; `nil` for none.
     ///   - specs: Returns the state of the loop that applies specs; `nil` without one.
+    ///   - version: The version of the program.
+    ///   - commit: The commit that it was built from.
     init(
         registry: PrometheusRegistry,
         pool: PostgresPool,
         lanes: LaneServices?,
-        specs: (@Sendable () -> SpecsState)?
+        specs: (@Sendable () -> SpecsState)?,
+        version: String,
+        commit: String
     ) {
         (self.registry, self.pool, self.lanes, self.specs) = (registry, pool, lanes, specs)
+        build = [version, commit]
         backlog = BacklogRepository(pool: pool)
     }
 
@@ -53,8 +59,9 @@ final class MetricsScrape: Sendable {
         let connections = connectionSamples()
         async let tenants = tenantSamples()
         async let queues = laneSamples()
-        return await registry.samples + tenants + queues + connections + gateSamples() + ProcessSamples.read()
-            + (specs.map { Self.samples(of: $0()) } ?? [])
+        async let quotas = quotaSamples()
+        return await registry.samples + tenants + queues + quotas + connections + gateSamples() + ProcessSamples.read()
+            + [MetricSample(.build, build, 1)] + (specs.map { Self.samples(of: $0()) } ?? [])
     }
 
     private func tenantSamples() async -> [MetricSample] {
@@ -74,9 +81,12 @@ final class MetricsScrape: Sendable {
     private func laneSamples() async -> [MetricSample] {
         guard let lanes else { return [] }
         // Known without Redis, and most of all wanted when it is down.
-        let waiting = lanes.workers.all.prefix(LaneSamples.largestCount).map { worker in
+        let waiting = lanes.workers.all.prefix(LaneSamples.largestCount).flatMap { worker in
             let (lane, reason) = (worker.lane, worker.condition.waiting.reason)
-            return MetricSample(.laneWaiting, [lane.tenantID, lane.name, reason.rawValue], 1)
+            return [
+                MetricSample(.laneWaiting, [lane.tenantID, lane.name, reason.rawValue], 1),
+                MetricSample(.lanePace, [lane.tenantID, lane.name], lane.ratePerSecond),
+            ]
         }
         let queues = await LaneSamples(redis: lanes.redis, workers: lanes.workers.all)
             .read(deadline: .now + Self.patience) { ids in
@@ -84,6 +94,22 @@ final class MetricsScrape: Sendable {
                 return await withTimeLimit { try await self.backlog.dueFor(ids, deadline: Self.patience) } ?? [:]
             }
         return waiting + queues
+    }
+
+    private func quotaSamples() async -> [MetricSample] {
+        let lanes = (self.lanes?.workers.all ?? []).prefix(LaneSamples.largestCount).map(\.lane)
+        guard !lanes.isEmpty else { return [] }
+        let groups = Set(lanes.map(\.quotaGroup)).sorted()
+        let used = await withTimeLimit {
+            try await self.pool.withConnection { connection in
+                try await QuotaRepository().used(by: groups, now: Date(), on: connection)
+            }
+        }
+        return lanes.flatMap { lane in
+            let labels = [lane.tenantID, lane.name]
+            return (used.map { [MetricSample(.laneQuotaUsed, labels, $0[lane.quotaGroup] ?? 0)] } ?? [])
+                + (lane.dailyLimit.map { [MetricSample(.laneQuotaLimit, labels, $0)] } ?? [])
+        }
     }
 
     private func gateSamples() -> [MetricSample] {

@@ -28,8 +28,8 @@ extension MetricFamily {
     package static let sendErrors = MetricFamily(
         "campaigns_send_errors_total",
         .counter,
-        "Errors of WhatsApp by what they concern.",
-        labels: ["scope", "source"]
+        "Errors of WhatsApp by code, and by what they concern.",
+        labels: ["scope", "source", "code"]
     )
     package static let heldMessages = MetricFamily(
         "campaigns_held_messages_total",
@@ -54,7 +54,31 @@ extension MetricFamily {
         "Whether the circuit breaker is open, because WhatsApp is down: 1, or 0."
     )
 
-    // Queue.
+    // Lanes.
+    package static let laneAttempts = MetricFamily(
+        "campaigns_lane_attempts_total",
+        .counter,
+        "Attempts to send from the number of a sender.",
+        labels: ["tenant", "sender"]
+    )
+    package static let lanePace = MetricFamily(
+        "campaigns_lane_pace_per_second",
+        .gauge,
+        "Attempts per second that a sender allows.",
+        labels: ["tenant", "sender"]
+    )
+    package static let laneQuotaUsed = MetricFamily(
+        "campaigns_lane_quota_used",
+        .gauge,
+        "Business-initiated messages of 24 hours in the quota group of a sender.",
+        labels: ["tenant", "sender"]
+    )
+    package static let laneQuotaLimit = MetricFamily(
+        "campaigns_lane_quota_limit",
+        .gauge,
+        "Business-initiated messages that a sender allows in 24 hours.",
+        labels: ["tenant", "sender"]
+    )
     package static let laneMessages = MetricFamily(
         "campaigns_lane_messages",
         .gauge,
@@ -121,6 +145,12 @@ extension MetricFamily {
     )
 
     // Webhooks.
+    package static let statuses = MetricFamily(
+        "campaigns_statuses_total",
+        .counter,
+        "Statuses of messages that WhatsApp reported.",
+        labels: ["status"]
+    )
     package static let webhookDuration = MetricFamily(
         "campaigns_webhook_duration_seconds",
         .histogram,
@@ -209,6 +239,12 @@ extension MetricFamily {
     )
 
     // The process, by the usual names of exporters.
+    package static let build = MetricFamily(
+        "campaigns_build_info",
+        .gauge,
+        "The version that runs, and the commit that it was built from; always 1.",
+        labels: ["version", "commit"]
+    )
     static let cpu = MetricFamily("process_cpu_seconds_total", .counter, "CPU time of user and system.")
     package static let memory = MetricFamily("process_resident_memory_bytes", .gauge, "Resident memory.")
     static let virtualMemory = MetricFamily("process_virtual_memory_bytes", .gauge, "Address space.")
@@ -242,14 +278,14 @@ extension MetricFamily {
     static let all: [MetricFamily] = [
         messages, requests, requestDuration, rateLimits, sendErrors, heldMessages, guardPauses,
         requestsInFlight, breakerOpen,
-        laneMessages, laneOldestReady, laneWaiting,
+        laneAttempts, lanePace, laneQuotaUsed, laneQuotaLimit, laneMessages, laneOldestReady, laneWaiting,
         openRuns, openMessages, unconfirmed,
         scheduleLag, firings, events, refusals,
-        webhookDuration, webhookLag, webhookBatch, reports, webhookEvents,
+        statuses, webhookDuration, webhookLag, webhookBatch, reports, webhookEvents,
         notifications, forwards,
         httpRequests, httpDuration,
         redisUp, postgresUp, connections, connectionLimit, connectionWaiters,
-        cpu, memory, virtualMemory, files, startTime,
+        build, cpu, memory, virtualMemory, files, startTime,
         specsApplied, specsAttempted, specsSucceeded, specsCommits,
     ]
 }

@@ -104,6 +104,7 @@ struct RunCommand: AsyncParsableCommand {
             environment: environment,
             logger: logger,
             version: Program.version,
+            commit: Program.commit,
             specs: loop.map { loop in SpecsService(service: loop, state: { loop.status.state }) },
             reloads: reloads
         ) { port in

@@ -47,6 +47,8 @@ enum RunEnvironment {
         Variable("UNCONFIRMED_TIMEOUT", "seconds to wait for a report", "900"),
         Variable("ERASURE_KEY", "key of erased people's opt-outs", "erasing is refused"),
         Variable("UI", "dashboard at /ui: on or off", "on"),
+        Variable("NOTIFY_SOCKET", "socket of the service manager", "nobody is told"),
+        Variable("WATCHDOG_USEC", "longest silence it takes, in µs", "no watchdog"),
         Variable("RECONCILE_ENVIRONMENT", "values of the specs of --specs", "none"),
         Variable("LOG_LEVEL", "trace to critical", "info"),
         Variable("LOG_FORMAT", "logfmt or json", "logfmt"),

@@ -49,6 +49,7 @@ package final class LaneKeeper: Service, Sendable {
             let loop = PeriodicLoop(
                 every: Self.interval,
                 wakeup: wakeup,
+                isVital: true,
                 logger: services.logger,
                 failure: "Could not read the lanes, trying again"
             )

@@ -110,15 +110,23 @@ package struct WebhookMetrics: Sendable {
         case written, failed
     }
 
+    /// The statuses of messages, as label values.
+    enum Status: String, CaseIterable {
+        case sent, delivered, read, failed
+    }
+
     private let factory: any MetricsFactory
     private let outcomes: [Outcome: Counter]
+    private let statuses: [Status: Counter]
     private let duration: CoreMetrics.Timer
     private let lag: CoreMetrics.Timer
     private let batch: Recorder
+    private let codes = ErrorCodes()
 
     init(factory: any MetricsFactory) {
         self.factory = factory
         outcomes = MetricFamily.reports.counters(of: Outcome.self, factory: factory)
+        statuses = MetricFamily.statuses.counters(of: Status.self, factory: factory)
         duration = MetricFamily.webhookDuration.timer(factory: factory)
         lag = MetricFamily.webhookLag.timer(factory: factory)
         batch = MetricFamily.webhookBatch.recorder(factory: factory)
@@ -141,11 +149,14 @@ package struct WebhookMetrics: Sendable {
         outcomes[.failed]?.increment(by: reports)
     }
 
-    /// Counts the failures that statuses report, by what they concern.
-    func count(_ failures: [ErrorScope]) {
-        for (scope, failures) in Dictionary(grouping: failures, by: \.self) {
-            let counter = MetricFamily.sendErrors.counter([scope.rawValue, "report"], factory: factory)
-            counter.increment(by: failures.count)
+    /// Counts statuses, and the failures that they report by code and by what they concern.
+    func count(_ reported: [DeliveryStatus]) {
+        for (status, reported) in Dictionary(grouping: reported, by: { Status($0.rank) }) {
+            statuses[status]?.increment(by: reported.count)
+        }
+        for failure in reported.lazy.compactMap(\.failure) {
+            let labels = [failure.scope.rawValue, "report", codes.label(of: Int(failure.code))]
+            MetricFamily.sendErrors.counter(labels, factory: factory).increment()
         }
     }
 
@@ -157,6 +168,17 @@ package struct WebhookMetrics: Sendable {
     /// Records how long one webhook waited for its transaction.
     func note(_ time: Duration) {
         duration.record(time)
+    }
+}
+
+extension WebhookMetrics.Status {
+    fileprivate init(_ rank: DeliveryStatus.Rank) {
+        switch rank {
+        case .sent: self = .sent
+        case .delivered: self = .delivered
+        case .read: self = .read
+        case .failed: self = .failed
+        }
     }
 }
 

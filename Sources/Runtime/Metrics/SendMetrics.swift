@@ -1,6 +1,7 @@
 import CoreMetrics
 import Prometheus
 import Store
+import Synchronization
 
 /// Counts requests to the provider, and outcomes of messages.
 struct SendMetrics: Sendable {
@@ -20,16 +21,36 @@ struct SendMetrics: Sendable {
         case lost
     }
 
+    /// Why the provider holds messages back, as label values.
+    enum Held: String, CaseIterable {
+        case qualityAssessment = "held_for_quality_assessment"
+        case paused, other
+    }
+
     private let factory: any MetricsFactory
     private let outcomes: [Outcome: Counter]
     private let answers: [Answer: Counter]
+    private let held: [Held: Counter]
     private let duration: CoreMetrics.Timer
+    private let codes = ErrorCodes()
+    /// The attempts of one lane; `nil` in the metrics of all.
+    private var attempts: Counter?
 
     init(factory: any MetricsFactory) {
         self.factory = factory
         outcomes = MetricFamily.messages.counters(of: Outcome.self, factory: factory)
         answers = MetricFamily.requests.counters(of: Answer.self, factory: factory)
+        held = MetricFamily.heldMessages.counters(of: Held.self, factory: factory)
         duration = MetricFamily.requestDuration.timer(factory: factory)
+    }
+
+    /// Returns the metrics with those of one lane, whose counters are shown from now on: a rate can be computed from the
+    /// first increment.
+    func of(tenant: String, sender: String) -> SendMetrics {
+        var metrics = self
+        metrics.attempts = MetricFamily.laneAttempts.counter([tenant, sender], factory: factory)
+        _ = MetricFamily.rateLimits.counter([tenant, sender], factory: factory)
+        return metrics
     }
 
     /// Counts the outcomes of a batch that is in Postgres.
@@ -40,20 +61,21 @@ struct SendMetrics: Sendable {
             if let status = message.messageStatus { countHeld(status) }
         }
         for (outcome, count) in counts { outcomes[outcome]?.increment(by: count) }
+        attempts?.increment(by: counts.filter { $0.key.isAttempt }.values.reduce(0, +))
     }
 
     func count(_ answer: SendAnswer, after time: Duration) {
         answers[Answer(answer)]?.increment()
         duration.record(time)
         if case .refused(let refusal) = answer {
-            MetricFamily.sendErrors.counter([refusal.scope.rawValue, "answer"], factory: factory).increment()
+            let labels = [refusal.scope.rawValue, "answer", codes.label(of: refusal.code)]
+            MetricFamily.sendErrors.counter(labels, factory: factory).increment()
         }
     }
 
     /// Counts a message that the provider accepted and holds back.
     private func countHeld(_ status: String) {
-        let known = ["held_for_quality_assessment", "paused"]
-        MetricFamily.heldMessages.counter([known.contains(status) ? status : "other"], factory: factory).increment()
+        held[Held(rawValue: status) ?? .other]?.increment()
     }
 
     /// Counts a rate limit.
@@ -62,7 +84,28 @@ struct SendMetrics: Sendable {
     }
 }
 
+/// The codes of errors as label values, in a bounded number: each value of a label is a series, and nobody else limits
+/// the codes that the provider can make up.
+final class ErrorCodes: Sendable {
+    /// Number of codes that are shown; further ones are `other`.
+    static let most = 100
+
+    private let shown = Mutex<Set<Int>>([])
+
+    /// Returns the label value of a code; `none` for an error without one, which a gateway answers.
+    func label(of code: Int?) -> String {
+        guard let code else { return "none" }
+        let isShown = shown.withLock { shown in
+            shown.contains(code) || (shown.count < Self.most && shown.insert(code).inserted)
+        }
+        return isShown ? String(code) : "other"
+    }
+}
+
 extension SendMetrics.Outcome {
+    /// True if a request may have been written for it.
+    fileprivate var isAttempt: Bool { self != .released && self != .withdrawn }
+
     init(_ result: MessageOutcome.Result) {
         switch result {
         case .sent: self = .sent

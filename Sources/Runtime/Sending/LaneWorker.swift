@@ -79,7 +79,7 @@ package final class LaneWorker: Sendable {
             lane: queue,
             logger: logger,
             clock: clock,
-            metrics: services.metrics.send,
+            metrics: services.metrics.send.of(tenant: lane.tenantID, sender: lane.name),
             ended: { permits.give(back: $0) }
         )
         // The first connection shows how long opening one takes.

@@ -40,6 +40,7 @@ package struct Heartbeat: Service {
             every: Self.interval,
             atMostEvery: Self.shortestInterval,
             wakeup: wakeup,
+            isVital: true,
             logger: logger,
             failure: "Could not write the heartbeat, trying again"
         )

@@ -1,6 +1,7 @@
 package import Logging
 import ServiceLifecycle
 import Settings
+import Synchronization
 
 /// The loop of a periodic service: works, waits for its interval or a wake-up, and works again.
 ///
@@ -27,6 +28,7 @@ package struct PeriodicLoop: Sendable {
     private let shortestInterval: Duration
     private let wakeup: WakeSignal?
     private let clock: any Clock<Duration>
+    private let isVital: Bool
     private let logger: Logger
     private let failure: Logger.Message
 
@@ -37,6 +39,7 @@ package struct PeriodicLoop: Sendable {
     ///   - shortestInterval: Least time between two beginnings, however often the loop is woken.
     ///   - wakeup: Ends a wait early; the loop must be its only waiter.
     ///   - clock: For the waits.
+    ///   - isVital: True if the daemon counts as hung when this loop no longer comes round; see ``LoopPulse``.
     ///   - logger: Logs errors of the work.
     ///   - failure: The log line of such an error.
     package init(
@@ -44,9 +47,11 @@ package struct PeriodicLoop: Sendable {
         atMostEvery shortestInterval: Duration = .zero,
         wakeup: WakeSignal? = nil,
         clock: any Clock<Duration> = ContinuousClock(),
+        isVital: Bool = false,
         logger: Logger,
         failure: Logger.Message
     ) {
+        self.isVital = isVital
         self.interval = interval
         self.shortestInterval = shortestInterval
         self.wakeup = wakeup
@@ -58,8 +63,12 @@ package struct PeriodicLoop: Sendable {
     /// Runs work that decides when it is repeated, until a graceful shutdown, cancellation, or its own end.
     package func runAdaptively(_ work: () async throws -> Next) async {
         var failures = 0
+        let pulse = isVital ? LoopPulse.current : nil
+        let loop = pulse?.begin("\(failure)")
+        defer { loop.map { pulse?.end($0) } }
         while !Task.isShuttingDownGracefully && !Task.isCancelled {
             let start = ContinuousClock.now
+            loop.map { pulse?.note($0, at: start) }
             let pause: Duration
             do {
                 let next = try await work()
@@ -105,6 +114,52 @@ package struct PeriodicLoop: Sendable {
                 try? await clock.sleep(for: pause)
             }
         }
+    }
+}
+
+/// Knows when the vital loops of a daemon last came round, so that a watchdog can tell a daemon that hangs.
+///
+/// A loop whose work fails comes round, too: an outage of Postgres or Redis is no reason to restart a daemon.
+package final class LoopPulse: Sendable {
+    /// The pulse of the daemon whose task this is.
+    @TaskLocal package static var current: LoopPulse?
+
+    private struct Loop {
+        let name: String
+        var last: ContinuousClock.Instant
+    }
+
+    private let loops = Mutex<(next: Int, running: [Int: Loop])>((0, [:]))
+
+    package init() {}
+
+    /// Notes that a loop has begun.
+    ///
+    /// - Parameters:
+    ///   - name: The name for the log.
+    ///   - now: The time.
+    /// - Returns: The number of the loop.
+    func begin(_ name: String, at now: ContinuousClock.Instant = .now) -> Int {
+        loops.withLock { loops in
+            loops.next += 1
+            loops.running[loops.next] = Loop(name: name, last: now)
+            return loops.next
+        }
+    }
+
+    /// Notes that a loop came round.
+    func note(_ loop: Int, at now: ContinuousClock.Instant) {
+        loops.withLock { $0.running[loop]?.last = now }
+    }
+
+    /// Notes that a loop has ended: nobody waits for it any more.
+    func end(_ loop: Int) {
+        loops.withLock { loops in loops.running[loop] = nil }
+    }
+
+    /// Returns the names of the loops that have not come round for longer than a time, sorted.
+    package func silent(for limit: Duration, at now: ContinuousClock.Instant = .now) -> [String] {
+        loops.withLock { $0.running.values.filter { $0.last.duration(to: now) > limit }.map(\.name).sorted() }
     }
 }
 

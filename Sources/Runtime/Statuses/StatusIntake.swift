@@ -163,7 +163,7 @@ package final class StatusIntake: Service, Sendable {
             guard let metrics else { return }
             let oldest = statuses.lazy.compactMap(\.earliest).min()
             metrics.countWritten(batch.reduce(0) { $0 + $1.reports.count }, oldest: oldest)
-            metrics.count(statuses.compactMap { $0.failure?.scope })
+            metrics.count(statuses)
             for delivery in batch { metrics.note(.now - delivery.since) }
         }
 

@@ -55,6 +55,7 @@ struct LintTests {
             ("vendor.github-workflows", ".github/workflows/ci.yml"),
             ("vendor.github-actions", "packaging/action/action.yml"),
             ("vendor.gitlab-ci", "packaging/gitlab/campaigns.gitlab-ci.yml"),
+            ("vendor.compose-spec", "packaging/compose.yaml"),
         ]
     )
     func filesFollowTheirSchemas(schema: String, file: String) async throws {

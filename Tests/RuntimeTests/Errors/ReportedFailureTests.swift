@@ -55,7 +55,8 @@ struct ReportedFailureTests {
                 #expect(reason.contains("nothing delivered"))
                 let metrics = try await text("/metrics", port: port)
                 #expect(metrics.contains(#"campaigns_guard_pauses_total{guard="alike"} 1"#))
-                #expect(metrics.contains(#"campaigns_send_errors_total{scope="unknown",source="report"}"#))
+                let labels = #"{scope="unknown",source="report",code="139999"}"#
+                #expect(metrics.contains("campaigns_send_errors_total\(labels)"))
             }
         }
     }

@@ -62,6 +62,7 @@ struct DaemonMetricsTests {
                     shown = try await Self.scrape(port)
                     return shown.value("campaigns_messages_total", ["outcome": "sent"]) == 60
                         && shown.value("campaigns_webhook_reports_total", ["outcome": "written"]) ?? 0 >= 120
+                        && shown.value("campaigns_statuses_total", ["status": "delivered"]) ?? 0 >= 60
                 }
                 #expect(shown.value("campaigns_requests_total", ["answer": "2xx"]) == 60)
                 #expect(shown.value("campaigns_request_duration_seconds_count") == 60)
@@ -73,6 +74,12 @@ struct DaemonMetricsTests {
                     #expect(shown.value("campaigns_lane_messages", labels) == 0, "\(state)")
                 }
                 #expect(shown.value("campaigns_lane_oldest_ready_seconds", Self.lane) == 0)
+                #expect(shown.value("campaigns_lane_attempts_total", Self.lane) == 60)
+                #expect(shown.value("campaigns_lane_pace_per_second", Self.lane) ?? 0 > 0)
+                #expect((0...60).contains(shown.value("campaigns_lane_quota_used", Self.lane) ?? -1))
+                #expect(shown.value("campaigns_rate_limits_total", Self.lane) == 0)
+                #expect(shown.value("campaigns_held_messages_total", ["status": "paused"]) == 0)
+                #expect(shown.value("campaigns_build_info", ["version": "unknown", "commit": "unknown"]) == 1)
                 #expect(shown.value("campaigns_redis_up") == 1)
                 #expect(shown.value("campaigns_postgres_up") == 1)
                 #expect(shown.value("campaigns_postgres_connections_max") == 8)
@@ -112,11 +119,18 @@ struct DaemonMetricsTests {
         }
         // These have series only while there is something to show.
         let rare: Set = [
-            "campaigns_rate_limits_total", "campaigns_open_runs", "campaigns_open_messages",
-            "campaigns_unconfirmed_messages", "campaigns_send_errors_total", "campaigns_held_messages_total",
-            "campaigns_webhook_events_total",
+            "campaigns_open_runs", "campaigns_open_messages", "campaigns_unconfirmed_messages",
+            "campaigns_send_errors_total", "campaigns_webhook_events_total", "campaigns_lane_quota_limit",
         ]
         #expect(Set(shown.types.keys).subtracting(families).subtracting(rare) == [], "without a series")
+    }
+
+    @Test func codesAreABoundedNumberOfLabelValues() {
+        let codes = ErrorCodes()
+        for code in 1...ErrorCodes.most { #expect(codes.label(of: code) == "\(code)") }
+        #expect(codes.label(of: 130_429) == "other")
+        #expect(codes.label(of: 7) == "7")
+        #expect(codes.label(of: nil) == "none")
     }
 
     /// Names and phone numbers of the contacts; ids are no personal data.
