@@ -143,8 +143,15 @@ public struct Daemon: Service {
             metrics: lanes.metrics.triggers,
             committed: { feederWakeup.notify() }
         )
-        let (gate, metrics) = (lanes.gate, lanes.metrics)
-        let live = liveFeed(pool: pools.live, redis: redis, gate: gate, metrics: metrics, wakeup: liveWakeup)
+        let watch = RedisWatch(redis: redis, logger: logger)
+        let live = liveFeed(
+            pool: pools.live,
+            redis: redis,
+            gate: lanes.gate,
+            metrics: lanes.metrics,
+            watch: watch,
+            wakeup: liveWakeup
+        )
         let certificate = try configuration.certificate?.renewal(logger: logger)
         // Shut down in reverse order: the server first, then the services that reserve messages, last those that commit.
         let optional: [(any Service)?] = [specs?.service, certificate, pools.watch]
@@ -173,6 +180,7 @@ public struct Daemon: Service {
                     presence: lanes.presence
                 ),
                 DeadDaemonWatch(daemons: DaemonRepository(pool: pool), services: lanes, logger: logger),
+                watch,
             ] + accountServices(pool: pool, graph: graph, tokens: lanes.tokens) + [
                 RunActionLog(actions: RunActionRepository(pool: pool), wakeup: actionsWakeup, logger: logger),
                 Notifier(
@@ -233,7 +241,8 @@ public struct Daemon: Service {
                         forwarding: forwarding,
                         triggers: triggers,
                         live: live,
-                        lanes: lanes
+                        lanes: lanes,
+                        watch: watch
                     ).router,
                     certificate: certificate?.reloader,
                     served: served
@@ -313,6 +322,7 @@ public struct Daemon: Service {
         redis: RedisClient,
         gate: APIGate?,
         metrics: DaemonMetrics = DaemonMetrics(),
+        watch: RedisWatch? = nil,
         wakeup: WakeSignal = WakeSignal(),
         options: LiveFeed.Options = .init()
     ) -> LiveFeed {
@@ -337,7 +347,8 @@ public struct Daemon: Service {
                 DaemonVitals(
                     waitingCallers: pool.statistics.waiting,
                     failedReports: Int(metrics.registry.samples.total(of: .reports, with: "failed")),
-                    memory: Int(ProcessSamples.read().total(of: .memory))
+                    memory: Int(ProcessSamples.read().total(of: .memory)),
+                    evictingServers: watch?.evicting.count ?? 0
                 )
             },
             wakeup: wakeup,
@@ -356,6 +367,7 @@ public struct Daemon: Service {
         triggers: TriggerService,
         live: LiveFeed,
         lanes: LaneServices? = nil,
+        watch: RedisWatch? = nil,
         readLimit: Duration = .seconds(5),
         previewLimit: Duration = .seconds(2)
     ) -> APIRoutes {
@@ -365,6 +377,7 @@ public struct Daemon: Service {
             registry: metrics.registry,
             pool: pool,
             lanes: lanes,
+            watch: watch,
             specs: specs?.state,
             version: version,
             commit: commit
@@ -394,6 +407,7 @@ public struct Daemon: Service {
                 specs: specs?.state,
                 metrics: { await scrape.text() },
                 waiting: { lanes?.workers.all.compactMap { WaitingLane($0) } ?? [] },
+                evicting: { watch?.evicting ?? [] },
                 accounts: {
                     try await AccountViewRepository(pool: pool).troubles(limit: ServiceEndpoints.mostAccounts)
                         .map(DegradedAccount.init)

@@ -176,13 +176,24 @@ extension Variables {
         }
     }
 
-    /// Reads `REDIS_URL`.
+    /// Reads `REDIS_URL` and `REDIS_PREFIX`.
     public func redis() throws(ConfigurationError) -> RedisConfiguration {
         guard let text = self["REDIS_URL"] else { throw .missing("REDIS_URL", example: "redis://localhost:6379/0") }
+        var configuration: RedisConfiguration
         do {
-            return try RedisConfiguration(url: text)
+            configuration = try RedisConfiguration(url: text)
         } catch {
             throw .malformed("REDIS_URL", problem: "\(error)")
         }
+        let prefix = self["REDIS_PREFIX"] ?? ""
+        // Braces would change the slots of keys in a cluster, and wildcards those that an ACL allows.
+        guard prefix.wholeMatch(of: /[A-Za-z0-9:._\/-]{0,64}/) != nil else {
+            throw .malformed(
+                "REDIS_PREFIX",
+                problem: "it takes up to 64 letters, digits and the signs : . _ / -; example: REDIS_PREFIX=staging:"
+            )
+        }
+        configuration.keyPrefix = prefix
+        return configuration
     }
 }

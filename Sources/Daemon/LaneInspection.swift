@@ -10,7 +10,7 @@ package enum LaneInspection {
     ///
     /// - Parameters:
     ///   - senders: The quota group of each sender, by its id.
-    ///   - environment: The variables with the address of Redis.
+    ///   - environment: The variables with the address of Redis and the prefix of its keys.
     ///   - logger: The log of the client.
     /// - Returns: The depths by the sender's id.
     /// - Throws: `ConfigurationError` if the address is missing or malformed; `RedisError`.

@@ -19,6 +19,7 @@ final class MetricsScrape: Sendable {
     private let registry: PrometheusRegistry
     private let pool: PostgresPool
     private let lanes: LaneServices?
+    private let watch: RedisWatch?
     private let specs: (@Sendable () -> SpecsState)?
     private let build: [String]
     private let backlog: BacklogRepository
@@ -30,6 +31,7 @@ final class MetricsScrape: Sendable {
     ///   - registry: The counted metrics.
     ///   - pool: The connections to Postgres.
     ///   - lanes: The lanes; `nil` for none.
+    ///   - watch: Knows which servers of Redis may discard keys; `nil` leaves that out.
     ///   - specs: Returns the state of the loop that applies specs; `nil` without one.
     ///   - version: The version of the program.
     ///   - commit: The commit that it was built from.
@@ -37,12 +39,13 @@ final class MetricsScrape: Sendable {
         registry: PrometheusRegistry,
         pool: PostgresPool,
         lanes: LaneServices?,
+        watch: RedisWatch?,
         specs: (@Sendable () -> SpecsState)?,
         version: String,
         commit: String
     ) {
         (self.registry, self.pool, self.lanes, self.specs) = (registry, pool, lanes, specs)
-        build = [version, commit]
+        (self.watch, build) = (watch, [version, commit])
         backlog = BacklogRepository(pool: pool)
     }
 
@@ -61,7 +64,8 @@ final class MetricsScrape: Sendable {
         async let queues = laneSamples()
         async let quotas = quotaSamples()
         return await registry.samples + tenants + queues + quotas + connections + gateSamples() + ProcessSamples.read()
-            + [MetricSample(.build, build, 1)] + (specs.map { Self.samples(of: $0()) } ?? [])
+            + [MetricSample(.build, build, 1)] + (watch.map { [MetricSample(.redisEvicts, $0.evicting.count)] } ?? [])
+            + (specs.map { Self.samples(of: $0()) } ?? [])
     }
 
     private func tenantSamples() async -> [MetricSample] {

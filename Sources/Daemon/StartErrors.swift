@@ -2,6 +2,7 @@ import Foundation
 import NIOCore
 import NIOPosix
 import Redis
+import Runtime
 
 /// The HTTP address cannot be listened on.
 struct ListeningError: Error, Hashable, CustomStringConvertible {
@@ -60,8 +61,13 @@ struct RedisStartError: Error, Hashable, CustomStringConvertible {
     /// - Throws: ``RedisStartError`` if only another setting helps. Redis that cannot be reached may come back, so that is
     ///   no error: messages wait, and `/readyz` says why.
     static func check(_ redis: RedisClient) async throws {
-        do {
+        do throws(RedisError) {
             _ = try await redis.send(RedisCommand("PING"), deadline: .now + patience)
+            let missing = try await LaneRights.missing(on: redis, deadline: .now + patience)
+            guard missing.isEmpty else {
+                let commands = missing.joined(separator: ", ")
+                throw RedisError.server(RedisServerError(message: "NOPERM the user may not run \(commands)"))
+            }
         } catch {
             if let remedy = error.remedyOfStart { throw RedisStartError(reason: error, remedy: remedy) }
             if error == .cancelled { throw error }

@@ -216,6 +216,11 @@ extension MetricFamily {
 extension MetricFamily {
     // Postgres and Redis.
     package static let redisUp = MetricFamily("campaigns_redis_up", .gauge, "Whether Redis answered in time: 1, or 0.")
+    package static let redisEvicts = MetricFamily(
+        "campaigns_redis_evicts",
+        .gauge,
+        "Servers of Redis whose maxmemory-policy is not noeviction."
+    )
     package static let postgresUp = MetricFamily(
         "campaigns_postgres_up",
         .gauge,
@@ -284,7 +289,7 @@ extension MetricFamily {
         statuses, webhookDuration, webhookLag, webhookBatch, reports, webhookEvents,
         notifications, forwards,
         httpRequests, httpDuration,
-        redisUp, postgresUp, connections, connectionLimit, connectionWaiters,
+        redisUp, redisEvicts, postgresUp, connections, connectionLimit, connectionWaiters,
         build, cpu, memory, virtualMemory, files, startTime,
         specsApplied, specsAttempted, specsSucceeded, specsCommits,
     ]

@@ -4,7 +4,8 @@ public import Logging
 ///
 /// With one address there is one connection. Several are the seeds of a cluster, each server of which gets a connection:
 /// commands go to the server that has the slot of their key, and follow it when it moves (`MOVED`, `ASK`, `TRYAGAIN`,
-/// `CLUSTERDOWN`) until their deadline. Seeds that are no cluster are addresses of one server, tried in turn.
+/// `CLUSTERDOWN`) until their deadline. Seeds that are no cluster are addresses of one server, tried in turn. With
+/// sentinels the connection leads to the primary that they name, and is replaced when that server is demoted.
 ///
 /// Commands that wait are written together and answered in order, so many tasks cost few round trips. The connection is
 /// made with the first command and replaced whenever it breaks; a client never has to be made anew. Commands that had
@@ -91,6 +92,41 @@ public final class RedisClient: Sendable {
         try await send(RedisCommand(script, keys: keys, arguments: arguments), deadline: deadline)
     }
 
+    /// The id of the history of writes of the primary that sentinels named last; `nil` without sentinels, and before the
+    /// first connection.
+    ///
+    /// Each failover begins a new history, which lacks the last writes of the former one.
+    public var replicationID: String? { configuration.sentinels == nil ? nil : seed.statistics.replicationID }
+
+    /// Has the sentinels asked before the next command, in case they name another primary by now.
+    ///
+    /// - Returns: False without sentinels.
+    public func askSentinelsAgain() -> Bool {
+        guard configuration.sentinels != nil else { return false }
+        seed.askSentinelsAgain()
+        return true
+    }
+
+    /// Returns the eviction policy of each server that tells it: what it does when its memory is full.
+    ///
+    /// - Parameter deadline: The time to give up.
+    /// - Returns: The policies, such as `noeviction`, by the addresses of the servers, all primaries of a cluster
+    ///   included.
+    /// - Throws: ``RedisError`` if it is unknown which servers there are.
+    public func evictionPolicies(
+        deadline: ContinuousClock.Instant? = nil
+    ) async throws(RedisError) -> [String: String] {
+        let deadline = deadline ?? .now + configuration.commandTimeout
+        var policies: [String: String] = [:]
+        for (address, node) in try await cluster?.primaries(until: deadline) ?? [(configuration.place, seed)] {
+            // Managed servers refuse CONFIG, and this section has the same value.
+            let reply = await node.send(pipeline: [RedisCommand("INFO", "memory")], deadline: deadline)
+            guard let text = try? reply.first?.get().text else { continue }
+            policies[address] = RedisInfo(text)["maxmemory_policy"]
+        }
+        return policies
+    }
+
     /// Refuses further commands, waits for those in flight (each bounded by its deadline) and closes the connection.
     public func shutdown() async {
         await cluster?.shutdown()
@@ -116,6 +152,8 @@ public struct RedisStatistics: Sendable, Hashable {
     /// Commands written and not answered yet.
     public internal(set) var inFlight = 0
     public internal(set) var isConnected = false
+    /// The history of writes of the last primary that sentinels named.
+    var replicationID: String?
     /// The reason why the last connection broke or could not be opened; `nil` if none did.
     public internal(set) var lastConnectionError: String?
 }

@@ -62,11 +62,23 @@ extension RedisError {
     public var remedyOfStart: String? {
         switch self {
         case .unknownHost: "correct the host in the address of Redis"
+        case .server(let error) where error.isOfSentinel:
+            switch error.kind {
+            case .noAuth: "add the password of the sentinels to the address of Redis: ?sentinel_password=PASSWORD"
+            case .wrongPass: "correct sentinel_username and sentinel_password in the address of Redis"
+            case .noPermission: "grant the sentinels' user SENTINEL GET-MASTER-ADDR-BY-NAME and SENTINEL MASTER (ACL)"
+            case .other where error.message.contains("No such master"):
+                "correct the service in the address of Redis: redis+sentinel://HOST,HOST,HOST/SERVICE"
+            case .other where error.message.contains("unknown command"):
+                "name sentinels in the address of Redis, whose port is mostly 26379, or write redis:// for servers"
+            default: nil
+            }
         case .server(let error):
             switch error.kind {
             case .noAuth: "write the password into the address of Redis: redis://:PASSWORD@HOST"
             case .wrongPass: "correct the user and the password in the address of Redis"
-            case .noPermission: "grant the user all commands on all keys and channels (ACL)"
+            case .noPermission:
+                "grant the user what the line ACL SETUSER in docs/configuration.md has, with the prefix if one is set"
             case .other where error.message.contains("DB index"): "correct the database in the address of Redis"
             default: nil
             }
@@ -135,6 +147,8 @@ public struct RedisServerError: Sendable, Hashable {
     public let kind: Kind
     /// The whole text, first word included, as Redis sent it.
     public let message: String
+    /// True if a sentinel answered it, and not a server with data.
+    private(set) var isOfSentinel = false
 
     /// Reads an error from its text without the leading `-`.
     public init(message: String) {
@@ -144,7 +158,14 @@ public struct RedisServerError: Sendable, Hashable {
 }
 
 extension RedisServerError: CustomStringConvertible {
-    public var description: String { message }
+    public var description: String { isOfSentinel ? "\(message) (a sentinel)" : message }
+
+    /// The same error, as that of a sentinel.
+    var ofSentinel: Self {
+        var error = self
+        error.isOfSentinel = true
+        return error
+    }
 }
 
 extension RedisServerError.Kind {

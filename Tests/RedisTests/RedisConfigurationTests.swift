@@ -57,6 +57,44 @@ struct RedisConfigurationTests {
         #expect(!error.description.contains("secret"))
     }
 
+    @Test func readsTheURLOfSentinels() throws {
+        let configuration = try RedisConfiguration(
+            url: "redis+sentinel://ann:p%40ss@a,b:26380,[::1]/cam%70aigns/2?sentinel_username=s&sentinel_password=x%26"
+        )
+        let sentinels = try #require(configuration.sentinels)
+        #expect(
+            sentinels.endpoints == [
+                .tcp(host: "a", port: 26_379), .tcp(host: "b", port: 26_380), .tcp(host: "::1", port: 26_379),
+            ]
+        )
+        #expect(sentinels.service == "campaigns" && sentinels.user == "s" && sentinels.password == "x&")
+        #expect(configuration.user == "ann" && configuration.password == "p@ss" && configuration.database == 2)
+        #expect(configuration.endpoints.isEmpty)
+        #expect(
+            configuration.description
+                == "redis ann:***@service campaigns of sentinels a:26379,b:26380,[::1]:26379 database 2"
+        )
+        var dumped = ""
+        dump(sentinels, to: &dumped)
+        #expect(!dumped.contains("x&") && !"\(sentinels)".contains("x&"))
+        let plain = try RedisConfiguration(url: "REDIS+SENTINEL://a/main/?db=3")
+        #expect(plain.sentinels?.password == nil && plain.password == nil && plain.database == 3)
+    }
+
+    @Test(arguments: [
+        ("redis+sentinel://a,b", "the service is missing"), ("redis+sentinel://a/", "the service is missing"),
+        ("redis+sentinel://a,/main", "it names no host"), ("redis+sentinel://a:x/main", "the port is not a number"),
+        ("redis+sentinel://a/main/x", "database 'x'"), ("redis+sentinel://a/main/1/2", "the service is missing"),
+        ("redis+sentinel://a/main?password=secret", "only 'db', 'sentinel_username' and 'sentinel_password'"),
+        ("redis-sentinel://a/main", "redis+sentinel://host1,host2,host3/service"),
+        ("rediss+sentinel://a/main", "stunnel"), ("redis://a/0?sentinel_password=secret", "only 'db' is known"),
+    ])
+    func refusesMistakesOfSentinels(url: String, text: String) throws {
+        let error = try #require(throws: RedisError.self) { try RedisConfiguration(url: url) }
+        #expect(error.description.contains(text))
+        #expect(error.description.contains("REDIS_URL") && !error.description.contains("secret"))
+    }
+
     @Test func hidesThePassword() throws {
         let configuration = try RedisConfiguration(url: "redis://ann:hunter2@localhost/1")
         var dumped = ""

@@ -33,11 +33,13 @@ public final class RedisServer: Sendable {
     ///   - folder: Receives the configuration, log and data; the path must be short, because that of a socket has at
     ///     most 107 bytes.
     ///   - address: The address that clients connect to.
+    ///   - password: The password with `.port`; `nil` makes one.
     ///   - environment: The whole environment of the process.
     /// - Throws: ``TestBedError`` when there is no free port.
     public init(
         folder: URL,
         address: Address = .port,
+        password: String? = nil,
         environment: [String: String] = ProcessInfo.processInfo.environment
     ) throws {
         self.folder = folder
@@ -45,7 +47,26 @@ public final class RedisServer: Sendable {
         self.environment = environment
         port = address == .socket ? 0 : try FreePort.find()
         busPort = address == .clusterNode ? try FreePort.find() : 0
-        password = address == .port ? UUID().uuidString.lowercased() : nil
+        self.password = address == .port ? password ?? UUID().uuidString.lowercased() : nil
+    }
+
+    /// Runs a server with an empty folder and a port for the time of `body`; `options` are lines of `redis.conf`.
+    public static func with<Value>(
+        options: [String] = [],
+        _ body: (RedisServer) async throws -> Value
+    ) async throws -> Value {
+        try await TemporaryFolder.with("redis") { folder in
+            let server = try RedisServer(folder: folder.appending(path: "r"))
+            let result: Result<Value, any Error>
+            do {
+                try await server.startAnew(options: options)
+                result = .success(try await body(server))
+            } catch {
+                result = .failure(error)
+            }
+            try await server.kill()
+            return try result.get()
+        }
     }
 
     /// Returns the address for commands, directly or through the port of a proxy.

@@ -8,9 +8,12 @@ package struct DaemonVitals: Hashable, Sendable {
     var failedReports = 0
     /// Resident memory, in bytes.
     var memory = 0
+    /// Servers of Redis that may discard queues when their memory is full.
+    var evictingServers = 0
 
-    package init(waitingCallers: Int = 0, failedReports: Int = 0, memory: Int = 0) {
+    package init(waitingCallers: Int = 0, failedReports: Int = 0, memory: Int = 0, evictingServers: Int = 0) {
         (self.waitingCallers, self.failedReports, self.memory) = (waitingCallers, failedReports, memory)
+        self.evictingServers = evictingServers
     }
 }
 
@@ -74,6 +77,11 @@ struct VitalsHistory: Sendable {
             let detail =
                 "\(last.vitals.memory / 1_000_000) MB. Report a bug: the memory of a daemon does not grow with campaigns."
             alarms.append(LiveAlarm("memory", .warning, "A daemon takes much memory", detail))
+        }
+        if last.vitals.evictingServers > 0 {
+            let detail =
+                "When its memory is full, messages may be sent twice. Set `maxmemory-policy noeviction`; `/readyz` names the servers."
+            alarms.append(LiveAlarm("redis_evicts", .warning, "Redis may discard queues", detail))
         }
         return alarms
     }

@@ -82,6 +82,8 @@ package struct ServiceEndpoints: Sendable {
         let waiting: [WaitingLane]?
         /// Nor does this: it is about tenants.
         let accounts: [DegradedAccount]?
+        /// Nor does this: nothing is lost before the memory of Redis is full.
+        let evicting: [String]?
 
         var isReady: Bool { [postgres, redis, schema, epoch].allSatisfy { $0 == "ok" } }
     }
@@ -97,6 +99,7 @@ package struct ServiceEndpoints: Sendable {
     let specs: (@Sendable () -> SpecsState)?
     let metrics: @Sendable () async -> String
     let waiting: @Sendable () -> [WaitingLane]
+    let evicting: @Sendable () -> [String]
     let accounts: @Sendable () async throws -> [DegradedAccount]
 
     /// - Parameters:
@@ -104,16 +107,18 @@ package struct ServiceEndpoints: Sendable {
     ///   - specs: Reads the state of continuous reconciling; `nil` if this daemon does not reconcile.
     ///   - metrics: Renders all metrics in the text format of Prometheus.
     ///   - waiting: The lanes that cannot send.
+    ///   - evicting: The servers of Redis that may discard keys, each with its policy.
     ///   - accounts: The accounts with troubles; an error is as good as none, because Postgres has a check of its own.
     package init(
         checks: Checks,
         specs: (@Sendable () -> SpecsState)?,
         metrics: @escaping @Sendable () async -> String,
         waiting: @escaping @Sendable () -> [WaitingLane] = { [] },
+        evicting: @escaping @Sendable () -> [String] = { [] },
         accounts: @escaping @Sendable () async throws -> [DegradedAccount] = { [] }
     ) {
         (self.checks, self.specs, self.metrics, self.waiting) = (checks, specs, metrics, waiting)
-        self.accounts = accounts
+        (self.evicting, self.accounts) = (evicting, accounts)
     }
 
     var all: [Endpoint] { [liveness, readinessEndpoint, metricsEndpoint] }
@@ -250,6 +255,11 @@ package struct ServiceEndpoints: Sendable {
                 .list(.object(account), count: 1...mostAccounts),
                 "Accounts and numbers that are not well at WhatsApp; absent if all are. They do not affect readiness."
             ),
+            ShapeField(
+                "evicting",
+                .list(.text(0...10_000), count: 1...10_000),
+                "Servers of Redis whose `maxmemory-policy` is not `noeviction`; absent if none. They do not affect readiness."
+            ),
         ]
     )
 
@@ -261,6 +271,7 @@ package struct ServiceEndpoints: Sendable {
         async let schema = state(of: checks.schema)
         async let epoch = state(of: checks.epoch)
         async let accounts = degraded()
+        let evicting = evicting()
         let lanes = Array(waiting().sorted { ($0.tenant, $0.sender) < ($1.tenant, $1.sender) }.prefix(Self.mostLanes))
         return await Readiness(
             postgres: postgres,
@@ -269,7 +280,8 @@ package struct ServiceEndpoints: Sendable {
             epoch: epoch,
             specs: specs?(),
             waiting: lanes.isEmpty ? nil : lanes,
-            accounts: accounts
+            accounts: accounts,
+            evicting: evicting.isEmpty ? nil : evicting
         )
     }
 

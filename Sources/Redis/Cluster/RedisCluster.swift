@@ -73,6 +73,14 @@ final class RedisCluster: Sendable {
         }
     }
 
+    /// Returns the servers that have slots, with their addresses; the one server if the seeds are no cluster.
+    func primaries(until deadline: ContinuousClock.Instant) async throws(RedisError) -> [(String, RedisNode)] {
+        switch try await topology(until: deadline) {
+        case .slots(let map): map.servers.map { ("\($0)", node(at: $0)) }
+        case .single, .unknown: [(configuration.place, seed)]
+        }
+    }
+
     /// Records that a slot has moved; the rest of the map is read again with the next command.
     func learn(_ slot: UInt16, at endpoint: Endpoint) {
         state.withLock { state in

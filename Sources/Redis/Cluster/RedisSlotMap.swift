@@ -29,6 +29,9 @@ struct RedisSlotMap: Sendable, Hashable {
     /// Returns the server of a slot; `nil` if no server has it.
     func owner(of slot: UInt16) -> RedisConfiguration.Endpoint? { owners[Int(slot)] }
 
+    /// All servers that have slots.
+    var servers: Set<RedisConfiguration.Endpoint> { Set(owners.compactMap(\.self)) }
+
     /// Any server, for commands without a key.
     var anybody: RedisConfiguration.Endpoint? { owners.lazy.compactMap(\.self).first }
 

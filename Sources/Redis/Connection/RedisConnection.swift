@@ -21,6 +21,8 @@ import Glibc
     private var outputStart = 0
     /// The digests of scripts that this connection has sent in full.
     private var knownScripts: Set<String> = []
+    /// The id of the server's history of writes, which each failover changes; `nil` without sentinels.
+    var replicationID: String?
 
     init(_ context: UnsafeMutablePointer<redisContext>) {
         unsafe self.context = unsafe context
@@ -129,7 +131,7 @@ import Glibc
 }
 
 extension RedisConnection {
-    /// Connects to the first address that answers, and logs in.
+    /// Connects to the first address that answers, or to the primary that sentinels name, and logs in.
     ///
     /// - Parameters:
     ///   - configuration: The addresses, the user, and the time limit of each address.
@@ -137,6 +139,7 @@ extension RedisConnection {
     /// - Returns: A connection that has answered a `PING`.
     /// - Throws: ``RedisError/connection(_:)``, ``RedisError/unknownHost(_:)``, or ``RedisError/server(_:)`` when Redis refuses the log-in.
     static func open(_ configuration: RedisConfiguration, tick: () -> Void) throws(RedisError) -> RedisConnection {
+        if let sentinels = configuration.sentinels { return try openPrimary(of: sentinels, configuration, tick) }
         var failure = RedisError.configuration("no Redis address is configured; set REDIS_URL")
         for endpoint in configuration.endpoints {
             do {
@@ -148,7 +151,8 @@ extension RedisConnection {
         throw failure
     }
 
-    private static func open(
+    /// Connects to one address, and logs in.
+    static func open(
         _ endpoint: RedisConfiguration.Endpoint,
         _ configuration: RedisConfiguration,
         _ tick: () -> Void
@@ -230,6 +234,18 @@ extension RedisConnection {
             let isRequired = command.name == "AUTH" || command.name == "SELECT"
             if case .error(let error) = reply, isRequired || error.kind == .noAuth { throw .server(error) }
         }
+    }
+
+    /// Sends one command on a connection that nobody shares yet, and waits for its reply.
+    func ask(
+        _ command: RedisCommand,
+        until deadline: ContinuousClock.Instant,
+        _ tick: () -> Void
+    ) throws(RedisError) -> RedisReply {
+        _ = append(command)
+        let reply = try awaitReply(until: deadline, tick)
+        if case .error(let error) = reply { throw .server(error) }
+        return reply
     }
 
     private func awaitReply(

@@ -29,6 +29,12 @@ final class RedisDriver: @unchecked Sendable {
     private var backoff = RedisBackoff()
     /// The reason why there is no connection; `nil` before the first attempt and while there is one.
     private var disconnection: String?
+    /// The time at which the connection was opened.
+    private var openedAt = ContinuousClock.now
+    /// The history of writes of the last primary that sentinels named.
+    private var replicationID: String?
+    /// True if the server has said that it is no primary, so that the sentinels must be asked again.
+    private var isDemoted = false
 
     init(configuration: RedisConfiguration, mailbox: RedisMailbox, logger: Logger) {
         self.configuration = configuration
@@ -95,13 +101,18 @@ extension RedisDriver {
             return pause(until: min(retryAt, waiting.deadline ?? retryAt))
         }
         do {
-            connection = try RedisConnection.open(configuration) { self.collect() }
+            let connection = try RedisConnection.open(configuration) { self.collect() }
+            self.connection = connection
             disconnection = nil
+            openedAt = .now
             mailbox.count { statistics in
                 statistics.connectionsOpened += 1
                 statistics.isConnected = true
+                statistics.replicationID = connection.replicationID
             }
             logger.debug("Connected to Redis", metadata: ["redis": "\(configuration)"])
+            if let former = replicationID, former != connection.replicationID { endCommandsOfFormerPrimary() }
+            replicationID = connection.replicationID
         } catch {
             backoff.failed(at: .now)
             note(disconnection: error)
@@ -109,6 +120,13 @@ extension RedisDriver {
             if case .connection = error { return }
             end(waiting.removeAll(), with: error)
         }
+    }
+
+    /// Fails the commands that wait: their callers made them for the former primary, whose last writes are lost.
+    private func endCommandsOfFormerPrimary() {
+        logger.notice("Redis has another primary", metadata: ["redis": "\(configuration)"])
+        collect()
+        end(waiting.removeAll(), with: .connection("the sentinels named another primary meanwhile"))
     }
 
     private func pause(until moment: ContinuousClock.Instant) {
@@ -141,6 +159,7 @@ extension RedisDriver {
         guard let connection else { return }
         do throws(RedisError) {
             if inFlight.isEmpty {
+                if mustAskSentinels() { return }
                 try checkIdle(connection)
                 beginRound(on: connection)
                 if inFlight.isEmpty { return }
@@ -153,6 +172,18 @@ extension RedisDriver {
         } catch {
             drop(connection, because: error)
         }
+    }
+
+    /// Drops the connection if the sentinels may name another server by now; nothing is in flight then.
+    private func mustAskSentinels() -> Bool {
+        let isAsked = mailbox.takeQuestion()
+        // Many callers may ask at the same time, and one new connection answers them all.
+        guard isDemoted || isAsked && ContinuousClock.now - openedAt > .seconds(1) else { return false }
+        isDemoted = false
+        connection = nil
+        backoff.lost(at: .now)
+        mailbox.count { $0.isConnected = false }
+        return true
     }
 
     /// Detects that the server closed an idle connection, before a command is written to it.
@@ -211,6 +242,7 @@ extension RedisDriver {
     ) -> RedisResult {
         guard case .error(let error) = reply else { return .success(reply) }
         if let script = command.script, error.kind == .noScript { connection.forget(script) }
+        if error.kind == .readOnly || error.kind == .masterDown { isDemoted = configuration.sentinels != nil }
         return .failure(.server(error))
     }
 }

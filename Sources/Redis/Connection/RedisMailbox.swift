@@ -19,6 +19,8 @@ final class RedisMailbox: Sendable {
         var sleepsUntil: ContinuousClock.Instant?
         /// Cancellations since the thread last removed cancelled commands.
         var cancelled = 0
+        /// True if a caller wants the sentinels to be asked before the next command.
+        var isQuestioned = false
         var shutdowns: [CheckedContinuation<Void, Never>] = []
         var statistics = RedisStatistics()
     }
@@ -69,6 +71,19 @@ final class RedisMailbox: Sendable {
             let hasManyCancelled = state.cancelled >= cancelledLimit
             if hasManyCancelled { state.cancelled = 0 }
             return (batches, hasManyCancelled)
+        }
+    }
+
+    /// Has the sentinels asked before the next command is written.
+    func question() {
+        state.withLock { $0.isQuestioned = true }
+    }
+
+    /// Returns true once if ``question()`` was called.
+    func takeQuestion() -> Bool {
+        state.withLock { state in
+            defer { state.isQuestioned = false }
+            return state.isQuestioned
         }
     }
 

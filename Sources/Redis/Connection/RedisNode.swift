@@ -28,6 +28,9 @@ final class RedisNode: Sendable {
         return results
     }
 
+    /// Has the sentinels asked before the next command is written.
+    func askSentinelsAgain() { mailbox.question() }
+
     /// Refuses further commands, waits for those in flight (each bounded by its deadline) and closes the connection.
     func shutdown() async {
         await withCheckedContinuation { continuation in

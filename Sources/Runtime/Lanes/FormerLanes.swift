@@ -14,17 +14,19 @@ enum FormerLanes {
     ///
     /// - Throws: `RedisError`; repeating the call does no harm, because the buckets stay until they expire.
     static func carried(_ lanes: [LaneRebuild], on redis: RedisClient) async throws(RedisError) -> [LaneRebuild] {
+        let prefix = redis.configuration.keyPrefix
         for lane in lanes {
             // Other senders may still be in the group, so its epoch stays.
             guard let left = lane.leftGroup else { continue }
-            let keys = LaneKeys(quotaGroup: left, sender: lane.sender)
+            let keys = LaneKeys(prefix: prefix, quotaGroup: left, sender: lane.sender)
             _ = try await redis.send(RedisCommand("DEL", arguments: keys.ofLane.map { .text($0) }))
         }
         guard let former = lanes.first?.formerGroup, let quota = lanes.first?.quota else { return lanes }
-        let buckets = try await buckets(of: former, hours: quota.map(\.hour), on: redis)
+        let bucketNames = LaneKeys(prefix: prefix, quotaGroup: former, sender: lanes[0].sender).quota
+        let buckets = try await buckets(bucketNames, hours: quota.map(\.hour), on: redis)
         let carried = quota.map { QuotaBucket(hour: $0.hour, count: max($0.count, buckets[$0.hour] ?? 0)) }
         for lane in lanes {
-            let keys = LaneKeys(quotaGroup: former, sender: lane.sender)
+            let keys = LaneKeys(prefix: prefix, quotaGroup: former, sender: lane.sender)
             // Without its epoch nothing more is reserved from the former lane.
             let left = [keys.epoch] + keys.ofLane
             _ = try await redis.send(RedisCommand("DEL", arguments: left.map { .text($0) }))
@@ -33,11 +35,10 @@ enum FormerLanes {
     }
 
     private static func buckets(
-        of group: String,
+        _ prefix: String,
         hours: [String],
         on redis: RedisClient
     ) async throws(RedisError) -> [String: Int] {
-        let prefix = LaneKeys.bucketPrefix(of: group)
         let commands = hours.map { RedisCommand("GET", .text(prefix + $0)) }
         var counts: [String: Int] = [:]
         for (hour, reply) in zip(hours, await redis.send(pipeline: commands)) {

@@ -77,7 +77,7 @@ package final class LaneDirectory: Sendable {
         guard !commands.isEmpty else { return 0 }
         var count = 0
         for (worker, reply) in zip(workers, await redis.send(pipeline: commands, deadline: deadline)) {
-            let (found, lane) = (try reply.get().asOptionalInt(), worker.lane)
+            let (found, lane) = (LaneEpoch.number(try reply.get().text, on: redis), worker.lane)
             // The worker of a new lane may learn its epoch later than this.
             if found != lane.epoch, !lane.isNew { count += 1 }
         }

@@ -85,9 +85,10 @@ package final class LaneKeeper: Service, Sendable {
     /// Wakes the workers that other daemons ask for.
     private func forwardWakeups() async {
         await cancelWhenGracefulShutdown {
+            let configuration = self.services.redis.configuration
             let calls = RedisSubscription(
-                configuration: self.services.redis.configuration,
-                channels: [LaneKeys.wakeChannel],
+                configuration: configuration,
+                channels: [LaneKeys.wakeChannel(prefix: configuration.keyPrefix)],
                 logger: self.services.logger
             )
             for await case .message(_, let payload) in calls {

@@ -1,18 +1,16 @@
 import Foundation
 import JSON
 import Redis
-import Store
 
-/// The Redis keys of one lane.
+/// The Redis keys of one lane: no other code makes keys, and scripts get them as arguments.
 ///
-/// All share the hash tag of the quota group, so a script finds them on one cluster node.
+/// All share the hash tag of the quota group, so a script finds them on one cluster node. Before each stands the prefix of
+/// the installation (`REDIS_PREFIX`), so that several can share a Redis.
 struct LaneKeys: Hashable, Sendable {
     /// Queue name in every key, which tools that inspect Redis know.
     static let queue = "campaign:send"
-    /// Prefix of the hourly counts of business-initiated messages, which other tools know.
+    /// Name of the hourly counts of business-initiated messages, which other tools know.
     static let quotaQueue = "wa:biz-conv"
-    /// Pub/sub channel on which daemons wake each other's workers.
-    static let wakeChannel = "campaign:send:wake"
 
     let epoch: String
     let ready: String
@@ -30,8 +28,8 @@ struct LaneKeys: Hashable, Sendable {
     /// A copy of the quota's buckets, to notice when Redis has lost one; shared by the group.
     let counts: String
 
-    init(quotaGroup: String, sender: UUID) {
-        let group = "\(Self.queue):{\(quotaGroup)}"
+    init(prefix: String, quotaGroup: String, sender: UUID) {
+        let group = "\(prefix)\(Self.queue):{\(quotaGroup)}"
         let lane = "\(group):\(sender.uuidString.lowercased())"
         epoch = "\(group):epoch"
         counts = "\(group):counts"
@@ -44,20 +42,32 @@ struct LaneKeys: Hashable, Sendable {
         ring = "\(lane):ring"
         outside = "\(lane):outside"
         outsideDelayed = "\(lane):outside-delayed"
-        quota = Self.bucketPrefix(of: quotaGroup)
+        quota = "\(prefix)\(Self.quotaQueue):{\(quotaGroup)}:"
     }
 
     /// The keys that no other lane of the group shares.
     var ofLane: [String] { [ready, delayed, leases, held, passes, pace, ring, outside, outsideDelayed] }
 
-    /// Returns the prefix of the hourly buckets of a quota group.
-    static func bucketPrefix(of group: String) -> String { "\(quotaQueue):{\(group)}:" }
+    /// Returns the pub/sub channel on which daemons of an installation wake each other's workers.
+    static func wakeChannel(prefix: String) -> String { "\(prefix)\(queue):wake" }
 }
 
-extension LaneKeys {
-    /// Returns true if these are still the keys of the sender; it may have moved to another quota group.
-    func matches(_ lane: LaneRecord) -> Bool {
-        self == LaneKeys(quotaGroup: lane.quotaGroup, sender: lane.id)
+/// The epoch of a quota group, as Redis holds it.
+///
+/// With sentinels it belongs to one history of writes: after a failover the new primary lacks the last writes, such as
+/// marks of messages that were sent, so the lanes count as lost and are rebuilt from Postgres.
+enum LaneEpoch {
+    /// Returns the text that scripts compare: the number, with sentinels also the id of the history.
+    static func text(_ epoch: Int, on redis: RedisClient) -> String {
+        redis.replicationID.map { "\(epoch)@\($0)" } ?? "\(epoch)"
+    }
+
+    /// Returns the number of a text; `nil` if there is none, or if it belongs to another history.
+    static func number(_ text: String?, on redis: RedisClient) -> Int? {
+        guard let parts = text?.split(separator: "@", maxSplits: 1), let number = parts.first.flatMap({ Int($0) }),
+            parts.dropFirst().first.map(String.init) == redis.replicationID
+        else { return nil }
+        return number
     }
 }
 

@@ -48,7 +48,7 @@ final class LaneMaintenance: Sendable {
     ///
     /// - Returns: False when the maintenance has ended, or when the sender has another lane by now.
     func update(_ lane: LaneRecord) -> Bool {
-        guard worker.queue.keys.matches(lane) else { return false }
+        guard worker.queue.matches(lane) else { return false }
         return phase.withLock { phase in
             guard phase != .over else { return false }
             phase = .open
@@ -96,7 +96,11 @@ final class LaneMaintenance: Sendable {
             let rest = ContinuousClock.now.duration(to: nextLook)
             guard rest <= .zero else { return .waitFor(rest) }
             let lane = worker.lane
-            let depth = try await worker.queue.depth()
+            var depth = try await worker.queue.depth()
+            if depth.epoch != lane.epoch, services.redis.askSentinelsAgain() {
+                // A primary that was cut off from its sentinels does not know of the new one, where the lane may be.
+                depth = try await worker.queue.depth()
+            }
             looksOver = depth.total == 0 && phase.withLock { $0 == .closed } ? looksOver + 1 : 0
             if looksOver > Self.looksBeforeEnd, end() { return .end }
             let isDry = depth.total == 0 && lane.expected > 0
@@ -132,7 +136,11 @@ final class LaneMaintenance: Sendable {
         var count = 0
         while true {
             let ours = services.presence.lease()
-            let expired = try await worker.queue.recover(limit: LaneQueue.largestBatch, lease: ours)
+            let expired = try await worker.queue.recover(
+                limit: LaneQueue.largestBatch,
+                epoch: worker.lane.epoch,
+                lease: ours
+            )
             guard !expired.isEmpty else { return count }
             CrashPoint.leasesTakenOver.reach()
             let verdicts = try await settle(expired)

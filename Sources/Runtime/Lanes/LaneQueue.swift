@@ -17,8 +17,15 @@ package struct LaneQueue: Sendable {
     init(redis: RedisClient, quotaGroup: String, sender: UUID, leases: LaneLeases = LaneLeases()) {
         self.redis = redis
         self.leases = leases
-        keys = LaneKeys(quotaGroup: quotaGroup, sender: sender)
+        keys = LaneKeys(prefix: redis.configuration.keyPrefix, quotaGroup: quotaGroup, sender: sender)
     }
+
+    /// Returns true if this is still the lane of the sender; it may have moved to another quota group.
+    func matches(_ lane: LaneRecord) -> Bool {
+        keys == LaneKeys(prefix: redis.configuration.keyPrefix, quotaGroup: lane.quotaGroup, sender: lane.id)
+    }
+
+    private func argument(_ epoch: Int) -> RedisArgument { .text(LaneEpoch.text(epoch, on: redis)) }
 
     /// Reserves up to `count` ids, each with a timed slot, under a new lease.
     ///
@@ -48,7 +55,7 @@ package struct LaneQueue: Sendable {
                 keys.outside, keys.outsideDelayed, keys.quota, keys.counts,
             ],
             arguments: [
-                .integer(epoch), .text(String(lease)), .integer(min(count, Self.largestBatch)),
+                argument(epoch), .text(String(lease)), .integer(min(count, Self.largestBatch)),
                 .text("\(pace.intervalMicroseconds)"),
                 .integer((pace.horizon + lead - LeadTime.shortest).microseconds), .integer(lead.microseconds),
                 .integer(leases.reservation.milliseconds), .integer(pace.ringCapacity), .integer(quota ?? -1),
@@ -75,7 +82,7 @@ package struct LaneQueue: Sendable {
         let reply = try await redis.run(
             LaneScripts.fire,
             keys: [keys.epoch, keys.pace, keys.leases, keys.held],
-            arguments: [.integer(epoch), .text(String(lease)), .integer(leases.flight.milliseconds)]
+            arguments: [argument(epoch), .text(String(lease)), .integer(leases.flight.milliseconds)]
                 + messages.map { JobID.argument($0) }
         ).asArray()
         if let word = reply.first?.text {
@@ -123,7 +130,7 @@ package struct LaneQueue: Sendable {
         epoch: Int
     ) async throws(RedisError) -> Bool {
         for batch in messages.chunked(by: Self.largestBatch) {
-            var arguments: [RedisArgument] = [.integer(epoch), .text(run.uuidString.lowercased())]
+            var arguments: [RedisArgument] = [argument(epoch), .text(run.uuidString.lowercased())]
             arguments.append(isTriggered ? "triggered" : "bulk")
             for message in batch {
                 arguments.append(JobID.argument(message.id))
@@ -165,12 +172,14 @@ package struct LaneQueue: Sendable {
         ).asInt()
     }
 
-    /// Takes over expired leases (the reaper's part in Redis).
-    func recover(limit: Int, lease: Int64) async throws(RedisError) -> [ExpiredLease] {
+    /// Takes over expired leases (the reaper's part in Redis); none when the lane has another epoch.
+    func recover(limit: Int, epoch: Int, lease: Int64) async throws(RedisError) -> [ExpiredLease] {
         let reply = try await redis.run(
             LaneScripts.recover,
-            keys: [keys.leases, keys.held],
-            arguments: [.text(String(lease)), .integer(leases.reservation.milliseconds), .integer(limit)]
+            keys: [keys.epoch, keys.leases, keys.held],
+            arguments: [
+                argument(epoch), .text(String(lease)), .integer(leases.reservation.milliseconds), .integer(limit),
+            ]
         ).asArray()
         var leases: [ExpiredLease] = []
         for index in stride(from: 0, to: reply.count - 2, by: 3) {
@@ -227,10 +236,17 @@ package struct LaneQueue: Sendable {
 }
 
 extension LaneQueue {
+    /// Pause of a lane that is rebuilt on servers that sentinels watch.
+    ///
+    /// A daemon that is still connected to the former primary goes on taking slots there, until it reads the new epoch from
+    /// Postgres within a second.
+    private static let changeOfPrimary = Duration.seconds(2)
+
     /// Replaces the contents of the lane after they were lost.
     func rebuild(_ lane: LaneRebuild, epoch: Int) async throws(RedisError) {
+        let pause = redis.configuration.sentinels == nil ? lane.pause : max(lane.pause, Self.changeOfPrimary)
         var arguments: [RedisArgument] = [
-            .integer(epoch), .integer(leases.flight.milliseconds), .integer(lane.pause.milliseconds),
+            argument(epoch), .integer(leases.flight.milliseconds), .integer(pause.milliseconds),
             .integer(lane.quota.count),
         ]
         for bucket in lane.quota { arguments += [.text(bucket.hour), .integer(bucket.count)] }
@@ -274,14 +290,16 @@ extension LaneQueue {
 
     /// Returns how many ids are ready, delayed for a retry, and leased.
     package func depth(deadline: ContinuousClock.Instant? = nil) async throws(RedisError) -> LaneDepth {
-        try LaneDepth(replies: await redis.send(pipeline: depthCommands, deadline: deadline)[...])
+        try LaneDepth(replies: await redis.send(pipeline: depthCommands, deadline: deadline)[...], on: redis)
     }
 
     /// Returns the depth of several lanes, in one round trip.
     static func depths(of lanes: [LaneQueue], on redis: RedisClient) async throws(RedisError) -> [LaneDepth] {
         let replies = await redis.send(pipeline: lanes.flatMap(\.depthCommands))
         var depths: [LaneDepth] = []
-        for replies in replies.chunked(by: LaneDepth.commandCount) { depths.append(try LaneDepth(replies: replies)) }
+        for replies in replies.chunked(by: LaneDepth.commandCount) {
+            depths.append(try LaneDepth(replies: replies, on: redis))
+        }
         return depths
     }
 
@@ -321,7 +339,7 @@ extension LaneQueue {
         let replies = await redis.send(pipeline: commands, deadline: deadline)
         var readings: [UUID: LaneReading] = [:]
         for (id, replies) in zip(ids, replies.chunked(by: LaneDepth.commandCount + 2)) {
-            let depth = try LaneDepth(replies: replies.prefix(LaneDepth.commandCount))
+            let depth = try LaneDepth(replies: replies.prefix(LaneDepth.commandCount), on: redis)
             readings[id] = LaneReading(depth: depth, front: try front(replies.dropFirst(LaneDepth.commandCount)))
         }
         return readings
@@ -371,10 +389,13 @@ extension LaneDepth {
     /// Number of commands for one depth.
     fileprivate static let commandCount = 6
 
-    fileprivate init(replies: ArraySlice<Result<RedisReply, RedisError>>) throws(RedisError) {
+    fileprivate init(
+        replies: ArraySlice<Result<RedisReply, RedisError>>,
+        on redis: RedisClient
+    ) throws(RedisError) {
         func count(_ index: Int) throws(RedisError) -> Int { try replies[replies.startIndex + index].get().asInt() }
         self.init(
-            epoch: try replies[replies.startIndex].get().asOptionalInt(),
+            epoch: LaneEpoch.number(try replies[replies.startIndex].get().text, on: redis),
             ready: try count(1) + count(2),
             delayed: try count(3) + count(4),
             held: try count(5)
@@ -429,6 +450,10 @@ enum LaneScripts {
     static let abandon = script("abandon", PackageResources.abandon_lua)
     static let recover = script("recover", PackageResources.recover_lua)
     static let rebuild = script("rebuild", PackageResources.rebuild_lua)
+    static let rights = script("rights", PackageResources.rights_lua)
+
+    /// The scripts that work on lanes.
+    static let all = [reserve, fire, mark, settle, push, pause, abandon, recover, rebuild]
 
     private static func script(_ name: String, _ source: [UInt8]) -> RedisScript {
         RedisScript(name: name, source: String(decoding: source, as: UTF8.self))

@@ -130,8 +130,8 @@ package final class ChunkFeeder: Service, Sendable {
     private func wakeWorkers(of sender: UUID) async {
         services.workers.wake(sender)
         do {
-            let command = RedisCommand("PUBLISH", .text(LaneKeys.wakeChannel), .text(sender.uuidString))
-            _ = try await services.redis.send(command)
+            let channel = LaneKeys.wakeChannel(prefix: services.redis.configuration.keyPrefix)
+            _ = try await services.redis.send(RedisCommand("PUBLISH", .text(channel), .text(sender.uuidString)))
         } catch {
             // Their workers look for work within a second anyway.
             services.logger.debug("Could not wake the workers of other daemons", metadata: ["error": "\(error)"])

@@ -151,7 +151,7 @@ public struct ReplicaAge: Sendable {
         let start = start ?? asked
         self.start = start
         ends.append((end.position, asked))
-        ends.removeAll { now - $0.at > memory }
+        ends.removeAll { [memory] in now - $0.at > memory }
         var ages = ends.filter { $0.position <= position }.map { now - $0.at }
         if let commit = progress.lastCommit {
             let late = max(0, end.time.timeIntervalSince(commit))

@@ -14,8 +14,9 @@ struct SendersCommand: AsyncParsableCommand {
         commandName: "senders",
         abstract: "Show the senders: number, rate, quota, lane, and what WhatsApp restricts.",
         discussion: """
-            The rate is measured over --for seconds, from the counters of the open runs. The lane is read from Redis; without \
-            REDIS_URL it is left out. Number and account are shown as WhatsApp's webhooks reported them.
+            The rate is measured over --for seconds, from the counters of the open runs. The lane is read from Redis (REDIS_URL \
+            and REDIS_PREFIX, as the daemons have them); without REDIS_URL it is left out. Number and account are shown as \
+            WhatsApp's webhooks reported them.
 
             Examples:
               campaignd senders --tenant acme

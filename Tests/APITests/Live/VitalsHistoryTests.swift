@@ -49,6 +49,11 @@ struct VitalsHistoryTests {
         #expect(Self.codes(minutes: 0) { _ in DaemonVitals(memory: 400_000_001) } == ["memory"])
     }
 
+    @Test func aRedisThatMayDiscardKeysIsToldAtOnce() {
+        #expect(Self.codes(minutes: 0) { _ in DaemonVitals(evictingServers: 1) } == ["redis_evicts"])
+        #expect(Self.codes(minutes: 1) { DaemonVitals(evictingServers: $0 < 3 ? 1 : 0) } == [])
+    }
+
     @Test func aClockThatWasPutBackForgetsWhatIsAhead() {
         var history = VitalsHistory()
         history.note(DaemonVitals(waitingCallers: 1), circuit: "closed", at: Self.start.addingTimeInterval(3_600))

@@ -119,7 +119,7 @@ struct DeadDaemonTests {
 
     /// Settles what has expired, as the maintenance of the lane does.
     private func settle(_ lane: LaneQueue, in fixture: DeliveryFixture) async throws -> [UUID: LeaseVerdict] {
-        let expired = try await lane.recover(limit: 10, lease: 9)
+        let expired = try await lane.recover(limit: 10, epoch: 1, lease: 9)
         let verdicts = try await fixture.messages.settle(expired)
         try await lane.settle(
             verdicts.map { message, verdict in LeaseEnding(messageID: message, lease: 9, end: verdict.leaseEnd) }
@@ -221,7 +221,7 @@ struct DeadDaemonTests {
 
     /// The entries of the messages that are held in the lane: state, lease and more.
     private func entries(of run: UUID, in fixture: DeliveryFixture) async throws -> [String] {
-        let keys = LaneKeys(quotaGroup: fixture.group, sender: try await fixture.run(run).senderID)
+        let keys = LaneKeys(prefix: "", quotaGroup: fixture.group, sender: try await fixture.run(run).senderID)
         return try await fixture.redis.send(RedisCommand("HVALS", .text(keys.held))).asArray().map { try $0.asText() }
     }
 }

@@ -86,7 +86,9 @@ struct PoisonTests {
             try await fixture.lane.mark([ids[2]], isBeingPrepared: true, lease: LaneFixture.lease)
             var expired: [UUID: ExpiredLease] = [:]
             try await eventually("the leases run out") {
-                for lease in try await fixture.heir.recover(limit: 10, lease: 9) { expired[lease.messageID] = lease }
+                for lease in try await fixture.heir.recover(limit: 10, epoch: 1, lease: 9) {
+                    expired[lease.messageID] = lease
+                }
                 return expired.count == 3
             }
             #expect(expired[ids[0]]?.wasBeingPrepared == true && expired[ids[0]]?.mayBeWritten == false)
@@ -99,7 +101,7 @@ struct PoisonTests {
     private func settleWhenExpired(_ count: Int, of lane: LaneQueue, in fixture: DeliveryFixture) async throws {
         var settled = 0
         try await eventually("all leases ran out") {
-            let expired = try await lane.recover(limit: 100, lease: 9)
+            let expired = try await lane.recover(limit: 100, epoch: 1, lease: 9)
             let verdicts = try await fixture.messages.settle(expired)
             try await lane.settle(
                 expired.map { lease in

@@ -87,6 +87,7 @@ struct DaemonConfigurationTests {
         ("DATABASE_LISTEN_URL", "localhost", "postgresql://"), ("DATABASE_READ_URL", "localhost", "postgresql://"),
         ("DATABASE_READ_MAX_AGE", "1", "10"),
         ("REDIS_URL", "", "redis://localhost:6379"), ("REDIS_URL", "http://localhost", "redis://"),
+        ("REDIS_PREFIX", "a{b}", "REDIS_PREFIX=staging:"), ("REDIS_PREFIX", "a*", "letters, digits"),
         ("HTTP_PORT", "65536", "8080"), ("HTTP_PORT", "-1", "8080"), ("HTTP_PORT", "eighty", "8080"),
         ("HTTP_PORT", "8080 ", "8080"), ("WHATSAPP_API_URL", "graph.facebook.com", "https://graph.facebook.com/v23.0"),
         ("WHATSAPP_API_URL", "https://", "https://graph.facebook.com/v23.0"), ("LOG_LEVEL", "loud", "warning"),
@@ -136,7 +137,8 @@ struct DaemonConfigurationTests {
 
     @Test func allKeysOfAGroupShareOneClusterSlot() {
         let lanes = [
-            LaneKeys(quotaGroup: "acme/main", sender: UUID()), LaneKeys(quotaGroup: "acme/main", sender: UUID()),
+            LaneKeys(prefix: "", quotaGroup: "acme/main", sender: UUID()),
+            LaneKeys(prefix: "", quotaGroup: "acme/main", sender: UUID()),
         ]
         let keys = lanes.flatMap {
             [$0.epoch, $0.ready, $0.delayed, $0.leases, $0.held, $0.passes, $0.pace, $0.ring]

@@ -30,7 +30,7 @@ struct ReadinessTests {
         try await DeliveryFixture.with(contacts: 500, rate: 20) { fixture in
             let run = try await fixture.launch()
             let sender = try await fixture.run(run).senderID
-            let epoch = LaneKeys(quotaGroup: fixture.group, sender: sender).epoch
+            let epoch = LaneKeys(prefix: "", quotaGroup: fixture.group, sender: sender).epoch
             try await fixture.withDaemon { port in
                 // A new lane does not make the daemon unready.
                 try await eventually("the lane is filled") {

@@ -79,7 +79,7 @@ struct LaneLeaseTests {
             let heir = fixture.heir
             var expired: [ExpiredLease] = []
             try await eventually("three leases run out") {
-                expired += try await heir.recover(limit: 10, lease: 9)
+                expired += try await heir.recover(limit: 10, epoch: 1, lease: 9)
                 return expired.count == 3
             }
             let byID = Dictionary(uniqueKeysWithValues: expired.map { ($0.messageID, $0) })
@@ -89,7 +89,7 @@ struct LaneLeaseTests {
             #expect(byID[ids[1]] == ExpiredLease(messageID: ids[1], lease: 7, mayBeWritten: true))
             #expect(byID[ids[2]] == ExpiredLease(messageID: ids[2], lease: nil, mayBeWritten: true))
             // The new leases are long, so no other daemon gets the messages. The first lease is void.
-            #expect(try await heir.recover(limit: 10, lease: 10).isEmpty)
+            #expect(try await heir.recover(limit: 10, epoch: 1, lease: 10).isEmpty)
             #expect(try await fixture.lane.fire([ids[0]], epoch: 1, lease: 7) == .answers([false]))
             try await fixture.settle(ids, .done)
             #expect(try await fixture.lane.depth().held == 3)
@@ -108,7 +108,7 @@ struct LaneLeaseTests {
             for reaper: Int64 in [8, 9] {
                 var expired: [UUID: ExpiredLease] = [:]
                 try await eventually("the leases run out") {
-                    for lease in try await fixture.lane.recover(limit: 10, lease: reaper) {
+                    for lease in try await fixture.lane.recover(limit: 10, epoch: 1, lease: reaper) {
                         expired[lease.messageID] = lease
                     }
                     return expired.count == 3
@@ -120,7 +120,7 @@ struct LaneLeaseTests {
             let heir = fixture.heir
             var count = 0
             try await eventually("the leases run out") {
-                count += try await heir.recover(limit: 10, lease: 10).count
+                count += try await heir.recover(limit: 10, epoch: 1, lease: 10).count
                 return count == 3
             }
             try await fixture.settle(ids, .release, lease: 10)
@@ -142,13 +142,13 @@ struct LaneLeaseTests {
             _ = try await fixture.take(1, rate: 80, lease: Int64(dead.value))
             #expect(try await fixture.lane.abandon([]) == 0)
             #expect(try await fixture.lane.abandon([DaemonNumber()]) == 0)
-            #expect(try await fixture.lane.recover(limit: 10, lease: 9).isEmpty)
+            #expect(try await fixture.lane.recover(limit: 10, epoch: 1, lease: 9).isEmpty)
 
             #expect(try await fixture.lane.abandon([dead, DaemonNumber()]) == 2)
             // The daemon lives after all: it fires what is not taken over yet, and nothing else.
             #expect(try await fixture.lane.fire([ids[0]], epoch: 1, lease: dead.lease(1)) == .answers([true]))
             #expect(
-                try await fixture.lane.recover(limit: 10, lease: 9) == [
+                try await fixture.lane.recover(limit: 10, epoch: 1, lease: 9) == [
                     ExpiredLease(messageID: ids[1], lease: dead.lease(1), mayBeWritten: false)
                 ]
             )
@@ -165,10 +165,10 @@ struct LaneLeaseTests {
             try await fixture.warmUp()
             _ = try await fixture.take(2, rate: 80, lease: sender.lease(1))
             #expect(try await fixture.lane.abandon([sender]) == 2)
-            #expect(try await fixture.lane.recover(limit: 10, lease: reaper.lease(1)).count == 2)
-            #expect(try await fixture.lane.recover(limit: 10, lease: 9).isEmpty)
+            #expect(try await fixture.lane.recover(limit: 10, epoch: 1, lease: reaper.lease(1)).count == 2)
+            #expect(try await fixture.lane.recover(limit: 10, epoch: 1, lease: 9).isEmpty)
             #expect(try await fixture.lane.abandon([sender, reaper]) == 2)
-            let again = try await fixture.lane.recover(limit: 10, lease: 9)
+            let again = try await fixture.lane.recover(limit: 10, epoch: 1, lease: 9)
             #expect(Set(again.map(\.messageID)) == Set(ids) && again.allSatisfy { $0.lease == sender.lease(1) })
         }
     }
@@ -191,7 +191,7 @@ struct LaneLeaseTests {
             let heir = fixture.heir
             var portions: [Int] = []
             try await eventually("all leases run out") {
-                let count = try await heir.recover(limit: 2, lease: 9).count
+                let count = try await heir.recover(limit: 2, epoch: 1, lease: 9).count
                 if count > 0 { portions.append(count) }
                 return portions.reduce(0, +) == 5
             }

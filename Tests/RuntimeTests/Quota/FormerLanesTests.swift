@@ -28,8 +28,9 @@ struct FormerLanesTests {
                 _ = try await FormerLanes.carried([lost], on: redis)
                 let carried = try #require(try await FormerLanes.carried([lost], on: redis).first)
                 #expect(carried.quota.last?.count == 9 && carried.quota.first?.count == 1)
-                try await LaneQueue(redis: redis, quotaGroup: group, sender: fixture.sender).rebuild(carried, epoch: 2)
-                let key = LaneKeys.bucketPrefix(of: group) + current
+                let renamed = LaneQueue(redis: redis, quotaGroup: group, sender: fixture.sender)
+                try await renamed.rebuild(carried, epoch: 2)
+                let key = renamed.keys.quota + current
                 #expect(try await redis.send(RedisCommand("GET", .text(key))).asInt() == 9)
                 #expect(try await fixture.lane.depth() == LaneDepth(epoch: nil, ready: 0, delayed: 0, held: 0))
             }
