@@ -46,7 +46,7 @@ enum SubmissionDecision: Hashable {
                         code: nil,
                         subcode: nil,
                         reason:
-                            "WhatsApp is deleting a template of that name, which bars it: the next plan takes another name"
+                            "WhatsApp is deleting a template of that name, which bars it: a plan takes another name, or waits for that"
                     )
                 )
             }

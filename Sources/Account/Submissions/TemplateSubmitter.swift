@@ -72,9 +72,11 @@ package struct TemplateSubmitter: Sendable {
             CrashPoint.submissionSettled.reach()
             guard isOurs else { return }
             log(step, claim)
-            if case .done = step {
+            switch step {
+            case .done, .failed:
                 // The plan shows what WhatsApp has; without this it would be that of before.
                 _ = try await sweeps.request(tenant: claim.record.wish.tenantID, account: claim.record.wish.account)
+            case .lost, .later: break
             }
         } catch {
             // Of the database; the lease ends, and what was sent is settled by reading.
@@ -89,6 +91,12 @@ package struct TemplateSubmitter: Sendable {
     private func step(of claim: SubmissionClaim) async throws -> SubmissionStep? {
         guard !claim.isArchived else {
             return .failed(code: nil, subcode: nil, reason: "the spec of its account was deleted")
+        }
+        guard claim.wabaID == claim.presentWabaID else {
+            let reason =
+                "it was wished for the account \(claim.wabaID) of WhatsApp, and `\(claim.record.wish.account)` has the "
+                + "`wabaId` \(claim.presentWabaID) by now; the next plan tells what that one needs"
+            return .failed(code: nil, subcode: nil, reason: reason)
         }
         let token: AccessToken
         do throws(TokenError) {

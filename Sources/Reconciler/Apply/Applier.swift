@@ -76,6 +76,7 @@ public struct Applier: Sendable {
             try await write(plan, origin, on: connection)
             try await SubmissionRepository.want(
                 plan.templates.compactMap(\.wish),
+                takingBack: plan.templates.compactMap(\.takenBack),
                 digest: plan.digest,
                 on: connection
             )

@@ -134,7 +134,7 @@ public struct Planner: Sendable {
         let state = try await CurrentState.read(stored, against: desired, on: connection)
         try desired.checkTenants(against: state)
         try desired.checkEnvironment(of: try await SpecEnvironmentRepository.stored(on: connection))
-        let whatsApp = try await WhatsAppState.read(desired, now: now, on: connection)
+        let whatsApp = try await WhatsAppState.read(desired, state, now: now, on: connection)
         let (named, reasons) = TemplateNames.inForce(desired, state, whatsApp)
         var plan = try await BlockingWork.run {
             Result {

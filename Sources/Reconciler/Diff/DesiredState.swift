@@ -169,13 +169,9 @@ extension DesiredState {
         return state
     }
 
-    /// The tenants of templates that belong to an account, sorted; all tenants if something is to be deleted at WhatsApp.
-    var accountTenants: [String] {
-        guard deletionsAtWhatsApp.isEmpty else { return tenants ?? allTenants }
-        return Set(
-            items.values.compactMap { ($0.spec.value as? TemplateSpec)?.account == nil ? nil : $0.identity.tenant }
-        )
-        .sorted()
+    /// The names of templates that are to be deleted at WhatsApp, without languages.
+    var namesDeletedAtWhatsApp: [String] {
+        deletionsAtWhatsApp.compactMap { $0.split(separator: ":", maxSplits: 1).first.map(String.init) }
     }
 
     /// Returns the state with templates under other names at WhatsApp, and the campaigns that send them.

@@ -55,12 +55,13 @@ public struct StateSnapshot: Sendable {
         hasAccounts: Bool,
         on connection: PostgresConnection
     ) async throws -> AccountSnapshot? {
-        guard hasAccounts else { return AccountSnapshot(views: [], submissions: []) }
+        guard hasAccounts else { return AccountSnapshot(views: [], submissions: [], uses: []) }
         let views = try await AccountViewRepository.views(tenants: nil, on: connection)
         guard !views.isEmpty else { return nil }
         return AccountSnapshot(
             views: views,
-            submissions: try await SubmissionRepository.recent(tenants: nil, on: connection)
+            submissions: try await SubmissionRepository.recent(tenants: nil, on: connection),
+            uses: try await TemplateUse.read(names: nil, on: connection)
         )
     }
 
@@ -81,8 +82,10 @@ public struct StateSnapshot: Sendable {
             let isWanted = { (tenant: String) in desired.tenants?.contains(tenant) ?? true }
             return WhatsAppState(
                 now: now,
+                desired: desired,
                 views: known.views.filter { isWanted($0.tenantID) },
-                submissions: known.submissions.filter { isWanted($0.wish.tenantID) }
+                submissions: known.submissions.filter { isWanted($0.wish.tenantID) },
+                uses: known.uses
             )
         }
         let (desired, reasons) = TemplateNames.inForce(desired, state, seen)

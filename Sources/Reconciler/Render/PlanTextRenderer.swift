@@ -61,7 +61,7 @@ public struct PlanTextRenderer: Sendable {
             switch template.action {
             case .create: .create
             case .edit: .update
-            case .delete: .delete
+            case .delete, .takeBack: .delete
             case .none: .faint
             }
         var text = paint("\(template.sign) at WhatsApp: \(template.subject)", style) + "  \(template.words)\n"

@@ -9,6 +9,8 @@ public struct PlannedTemplate: Hashable, Sendable {
     /// The action at WhatsApp.
     public enum Action: String, Hashable, Sendable {
         case create, edit, delete
+        /// An earlier wish that the specs no longer have is not sent.
+        case takeBack
         /// WhatsApp has it as it is wished, or it is on its way.
         case none
     }
@@ -24,8 +26,14 @@ public struct PlannedTemplate: Hashable, Sendable {
     public let language: String?
     /// The body of the request, and the files that it needs; `nil` if nothing is submitted.
     let request: JSONValue?
+    /// The earlier wish that does what the spec says; `nil` if none is open.
+    var waitsFor: UUID?
+    /// The wish that is taken back; `nil` if none is.
+    var takenBack: UUID?
     /// The parts that differ from those at WhatsApp.
     public var differences: [TemplateComparison.Difference] = []
+    /// The languages that a deletion of all takes away.
+    var deletedLanguages: [String] = []
     /// True if the template was edited at WhatsApp since it was submitted.
     public var isDrift = false
     /// True if WhatsApp has it, as far as is known.
@@ -72,6 +80,7 @@ public struct PlannedTemplate: Hashable, Sendable {
         case .create: "+"
         case .edit: "~"
         case .delete: "-"
+        case .takeBack: "<"
         case .none: " "
         }
     }
@@ -92,11 +101,12 @@ public struct PlannedTemplate: Hashable, Sendable {
                 ? "was edited at WhatsApp, and is edited back; WhatsApp reviews it again"
                 : "is edited; WhatsApp reviews it again"
         case .delete: "is deleted; its name is barred for 30 days, and undelivered messages are tried for 30 days"
+        case .takeBack: "was wished before, and is no more"
         case .none: "stays as it is"
         }
     }
 
-    /// The template as the digest has it; `nil` if nothing is done.
+    /// The template as the digest has it, with the text that is replaced; `nil` if nothing is done.
     var operation: JSONValue? {
         guard action != .none else { return nil }
         var fields: JSONObject = [
@@ -105,6 +115,9 @@ public struct PlannedTemplate: Hashable, Sendable {
         ]
         fields["language"] = language.map(JSONValue.string)
         fields["request"] = request
+        fields["wish"] = takenBack.map { .string($0.uuidString) }
+        if let replaced = differences.replaced { fields["replaces"] = replaced }
+        if !deletedLanguages.isEmpty { fields["languages"] = .array(deletedLanguages.map(JSONValue.string)) }
         return .object(fields)
     }
 
@@ -147,14 +160,28 @@ public struct PlannedTemplate: Hashable, Sendable {
     }
 }
 
+extension [TemplateComparison.Difference] {
+    /// The parts that differ, as WhatsApp has them; `nil` without any.
+    fileprivate var replaced: JSONValue? {
+        guard !isEmpty else { return nil }
+        return .array(
+            map { difference in
+                var fields: JSONObject = ["part": .string(difference.part)]
+                fields["found"] = difference.found.map(JSONValue.string)
+                return .object(fields)
+            }
+        )
+    }
+}
+
 extension Plan {
-    /// The templates that the plan submits, edits or deletes at WhatsApp.
+    /// The templates of which the plan does or takes back something at WhatsApp.
     var submissions: [PlannedTemplate] { templates.filter { $0.action != .none } }
 
     /// The number of templates by action: `2 templates to submit, 1 to edit at WhatsApp`; empty if nothing is done there.
     var submissionCounts: String {
         let actions: [(PlannedTemplate.Action, String)] = [
-            (.create, "to submit"), (.edit, "to edit"), (.delete, "to delete"),
+            (.create, "to submit"), (.edit, "to edit"), (.delete, "to delete"), (.takeBack, "to take back"),
         ]
         let parts = actions.compactMap { action, words -> String? in
             let count = templates.count { $0.action == action }

@@ -38,7 +38,13 @@ enum TemplateNames {
                 row?.content["account"]?.stringValue == account
                 ? row?.content["whatsappName"]?.stringValue : nil
             let base = spec.whatsappName
-            let number = stored.flatMap { TemplateVersion.number(of: $0, base: base) } ?? 1
+            var number = stored.flatMap { TemplateVersion.number(of: $0, base: base) } ?? 1
+            if number > 1, let whatsApp, whatsApp.isRead(item.identity.tenant, account),
+                !whatsApp.knows(base, item.identity.tenant, account)
+            {
+                // Only a name that is or was in use gets a next version: the stored one was the name of the file.
+                number = 1
+            }
             var name = TemplateVersion.name(of: base, number)
             if let whatsApp, let reason = reason(spec, name, row, item.identity.tenant, account, whatsApp) {
                 var next = number + 1
@@ -104,12 +110,5 @@ enum TemplateNames {
             return last.wish.request?["category"]?.stringValue?.lowercased() != wanted
         }
         return row.map { $0.content["category"]?.stringValue != wanted } ?? false
-    }
-}
-
-extension TemplateVersion {
-    /// Returns the name of a version; that of the file for the first one.
-    fileprivate static func name(of base: String, _ number: Int) -> String {
-        number == 1 ? base : name(number, of: base)
     }
 }

@@ -22,12 +22,14 @@ struct TemplatePlanner {
         let items = desired.items.values.filter { $0.identity.kind == .template }
             .sorted { $0.identity < $1.identity }
         var planned: [PlannedTemplate] = []
+        var kept: Set<UUID> = []
         for item in items {
             guard let spec = item.spec.value as? TemplateSpec, let account = spec.account,
                 let name = item.content["whatsappName"]?.stringValue
             else { continue }
             for (index, spec) in spec.named(atWhatsApp: name).submissions.enumerated() {
                 var template = template(spec, item.identity, account)
+                kept.formUnion(followed(by: &template).map(\.id))
                 if let reason = names[item.identity], index == 0 {
                     template.notes.insert(
                         "its name at WhatsApp becomes `\(name)` instead of `\(reason.former)`: \(reason.text)",
@@ -37,7 +39,91 @@ struct TemplatePlanner {
                 if template.isRemarkable { planned.append(template) }
             }
         }
-        return try planned + deletions()
+        var deletions = try deletions()
+        for index in deletions.indices {
+            for open in whatsApp.openWishes where Self.covers(deletions[index], open) {
+                kept.insert(open.record.id)
+                guard deletions[index].action == .delete, open.record.status == .wanted else { continue }
+                deletions[index].notes.append("takes back what waits: \(words(of: open.record))")
+            }
+        }
+        return planned + takenBack(keeping: kept) + deletions
+    }
+
+    /// Returns the open wishes that go on, or that the wish for a template replaces; says what it replaces.
+    ///
+    /// A wish replaces those that wait. One that is on its way comes first, and is not sent again.
+    private func followed(by template: inout PlannedTemplate) -> [SubmissionRecord] {
+        let key = WhatsAppState.Key(
+            tenant: template.tenant,
+            account: template.account,
+            name: template.name,
+            language: template.language ?? ""
+        )
+        let open = whatsApp.open(key)
+        guard template.action == .none else {
+            for record in open where record.status == .wanted {
+                template.notes.append("takes back what waits: \(words(of: record))")
+            }
+            return open
+        }
+        // One that waits for others does so because it was wished after them.
+        return template.waitsFor.map { id in Array(open.drop { $0.id != id }) } ?? []
+    }
+
+    /// Returns true if a deletion is an open wish, or replaces it.
+    private static func covers(_ deletion: PlannedTemplate, _ wish: WhatsAppState.OpenWish) -> Bool {
+        let other = wish.record.wish
+        guard other.tenantID == deletion.tenant, wish.account == deletion.account, other.name == deletion.name else {
+            return false
+        }
+        guard deletion.action == .delete else { return other.action == .delete && other.language == deletion.language }
+        return deletion.language == nil || other.language == nil || other.language == deletion.language
+    }
+
+    /// Takes back the open wishes that the specs no longer hold: they would be carried out otherwise, some a day later.
+    private func takenBack(keeping kept: Set<UUID>) -> [PlannedTemplate] {
+        whatsApp.openWishes.compactMap { open in
+            let (record, wish) = (open.record, open.record.wish)
+            guard !kept.contains(record.id), !record.isTakenBack else { return nil }
+            let isWaiting = record.status == .wanted
+            var note = isWaiting ? "takes back what waits: " : "cannot be stopped, and is not sent again: "
+            note += words(of: record)
+            if let account = open.account {
+                // A deletion is wished by a person, not by a spec: it goes on unless something uses the template by now.
+                if wish.action == .delete {
+                    guard let user = user(of: wish.name, wish.language, wish.tenantID, account) else { return nil }
+                    note += "; \(user) uses it"
+                }
+            } else {
+                note += "; it is for an account that no spec has any more"
+            }
+            let identity = wish.template.map { SpecIdentity(tenant: wish.tenantID, kind: .template, name: $0) }
+            var template = PlannedTemplate(
+                .takeBack,
+                tenant: wish.tenantID,
+                account: open.account ?? wish.account,
+                template: identity.flatMap { desired.items[$0] == nil ? nil : $0 },
+                name: wish.name,
+                language: wish.language
+            )
+            template.takenBack = record.id
+            template.notes.append(note)
+            if !isWaiting {
+                template.notes.append("what becomes of it is read, and the next plan compares it with the specs")
+            }
+            return template
+        }
+        .sorted {
+            ($0.tenant, $0.account, $0.name, $0.language ?? "") < ($1.tenant, $1.account, $1.name, $1.language ?? "")
+        }
+    }
+
+    /// A wish in words: `edit of 2 h ago, which is sent at …`.
+    private func words(of record: SubmissionRecord) -> String {
+        let language = record.wish.language.map { " (\($0))" } ?? ""
+        return "the \(record.wish.action.noun) of \(record.wish.name)\(language), wished \(age(record.createdAt)), "
+            + waiting(record, tenant: record.wish.tenantID)
     }
 
     private func template(_ spec: TemplateSpec, _ identity: SpecIdentity, _ account: String) -> PlannedTemplate {
@@ -62,21 +148,34 @@ struct TemplatePlanner {
         }
         let wishes = whatsApp.wishes(key)
         let last = wishes.first.flatMap { $0.wish.request == request ? $0 : nil }
-        if let last, last.status.isOpen {
-            var template = planned(.none)
-            template.notes.append(waiting(last, tenant: identity.tenant))
-            if let seen = whatsApp.present(key) { describe(seen, spec, &template) }
-            return template
-        }
         let seen = whatsApp.present(key)
         let swept = whatsApp.sweptAt(identity.tenant, account)
-        if let last, last.status == .done, (seen?.readAt ?? swept).map({ $0 <= last.settledAt ?? $0 }) ?? true {
+        if let last, last.status.isOpen, !last.isTakenBack {
             var template = planned(.none)
-            template.notes.append("was submitted \(age(last.settledAt)), and not read at WhatsApp since")
-            compareCategory(last.category, spec, nil, &template)
+            template.waitsFor = last.id
+            template.notes.append(waiting(last, tenant: identity.tenant))
+            if let seen { describe(seen, spec, &template) }
             return template
         }
-        if let last, last.status == .failed {
+        // What is on its way may arrive: then WhatsApp has another text than the one that was read.
+        if let moving = whatsApp.open(key).first(where: { $0.status != .wanted && $0.wish.request != nil }) {
+            var template = planned(seen == nil ? .create : .edit)
+            template.differences = differences(request, from: moving.wish)
+            template.notes.append("is sent after what is on its way: \(words(of: moving))")
+            if let seen { describe(seen, spec, &template) }
+            return template
+        }
+        let done = wishes.first { $0.status == .done }
+        let unread = done.flatMap { done in
+            (seen?.readAt ?? swept).map { $0 <= done.settledAt ?? $0 } ?? true ? done : nil
+        }
+        if let unread, unread.wish.request == request, last?.status != .failed {
+            var template = planned(.none)
+            template.notes.append("was submitted \(age(unread.settledAt)), and not read at WhatsApp since")
+            compareCategory(unread.category, spec, nil, &template)
+            return template
+        }
+        if let last, last.status == .failed, !isOvertaken(last, of: key, unread, spec, request) {
             var template = planned(.none)
             template.warnings.append(
                 "was not taken by WhatsApp: \(last.error ?? "unknown reason"). Change it, or try again with "
@@ -88,6 +187,13 @@ struct TemplatePlanner {
                 // A template that is equal by now needs no other try.
                 if template.differences.isEmpty { template.warnings.removeFirst() }
             }
+            return template
+        }
+        if let unread, unread.wish.request != nil {
+            var template = planned(.edit)
+            template.differences = differences(request, from: unread.wish)
+            template.notes.append("another text was submitted \(age(unread.settledAt)), and not read at WhatsApp since")
+            if seen?.status == "APPROVED" { template.notes += limits(wishes, tenant: identity.tenant) }
             return template
         }
         guard let seen else {
@@ -116,7 +222,8 @@ struct TemplatePlanner {
             describe(seen, spec, &template)
             return template
         }
-        let repeats = wishes.count { $0.status == .done && $0.wish.request == request }
+        // Another text in between was a wish of the specs, and begins the count anew.
+        let repeats = wishes.filter { $0.status == .done }.prefix { $0.wish.request == request }.count
         var template = planned(repeats < 2 ? .edit : .none)
         template.differences = differences
         template.isDrift = repeats > 0
@@ -129,6 +236,39 @@ struct TemplatePlanner {
         if seen.status == "APPROVED" { template.notes += limits(wishes, tenant: identity.tenant) }
         if Self.reviewed.contains(seen.status ?? "") { template.notes.append("the edit waits for the end of that") }
         return template
+    }
+
+    /// Returns true if WhatsApp needs something else by now than the wish that failed: an edit of what could not be created,
+    /// or the creation of what could not be edited.
+    private func isOvertaken(
+        _ failed: SubmissionRecord,
+        of key: WhatsAppState.Key,
+        _ unread: SubmissionRecord?,
+        _ spec: TemplateSpec,
+        _ request: JSONValue
+    ) -> Bool {
+        let seen = whatsApp.present(key)
+        switch failed.wish.action {
+        case .create:
+            if let seen { return !differences(spec, request, seen, whatsApp.wishes(key)).isEmpty }
+            // A template that was being deleted, and barred its name, is gone.
+            if let settled = failed.settledAt, let gone = whatsApp.seen(key)?.goneAt, gone > settled { return true }
+            return unread?.wish.request.map { $0 != request } ?? false
+        case .edit: return seen == nil && whatsApp.isRead(key.tenant, key.account)
+        case .delete: return false
+        }
+    }
+
+    /// Compares a template with the text of a wish, which WhatsApp has or will have, and which was not read there yet.
+    private func differences(_ request: JSONValue, from wish: SubmissionWish) -> [TemplateComparison.Difference] {
+        TemplateComparison(
+            of: request,
+            with: wish.request?["components"] ?? [],
+            parameterFormat: wish.request?["parameter_format"]?.stringValue,
+            category: wish.request?["category"]?.stringValue?.lowercased(),
+            ttlSeconds: wish.request?["message_send_ttl_seconds"]?.integerValue
+        )
+        .differences
     }
 
     /// Compares a template with the one at WhatsApp; files only with those that were submitted before.
@@ -285,7 +425,10 @@ struct TemplatePlanner {
                 name: name,
                 language: language
             )
-            if language == nil { template.notes.append("its languages: \(place.languages.joined(separator: ", "))") }
+            if language == nil {
+                template.deletedLanguages = place.languages
+                template.notes.append("its languages: \(place.languages.joined(separator: ", "))")
+            }
             if let last, last.status.isOpen { template.notes.append(waiting(last, tenant: place.tenant)) }
             if isDone { template.notes.append("was deleted \(age(last?.settledAt)), and not read at WhatsApp since") }
             planned.append(template)
@@ -293,7 +436,7 @@ struct TemplatePlanner {
         return planned
     }
 
-    /// Returns the campaigns that use a template, in words; `nil` if none does.
+    /// Returns what uses a template in its account, of any tenant, in words; `nil` if nothing does.
     private func user(of name: String, _ language: String?, _ tenant: String, _ account: String) -> String? {
         for item in desired.items.values.sorted(by: { $0.identity < $1.identity })
         where item.identity.tenant == tenant {
@@ -309,6 +452,16 @@ struct TemplatePlanner {
                 if language == nil || own == nil || own == language { return "\(item.identity)" }
             }
         }
-        return whatsApp.isUsedByUnmanaged(name, tenant: tenant) ? "a campaign that no spec manages" : nil
+        return whatsApp.user(of: name, language, tenant, account) { desired.tenants?.contains($0) ?? true }
+    }
+}
+
+extension SubmissionWish.Action {
+    fileprivate var noun: String {
+        switch self {
+        case .create: "creation"
+        case .edit: "edit"
+        case .delete: "deletion"
+        }
     }
 }

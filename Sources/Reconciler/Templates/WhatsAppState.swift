@@ -4,7 +4,7 @@ import Postgres
 import Spec
 import Store
 
-/// The templates at WhatsApp in the accounts of a plan, and the wishes so far.
+/// The templates at WhatsApp in the accounts of a plan, the wishes so far, and what sends the templates.
 struct WhatsAppState: Sendable {
     /// A template at WhatsApp.
     struct Key: Hashable {
@@ -20,33 +20,64 @@ struct WhatsAppState: Sendable {
         let name: String
     }
 
+    /// A wish that is not over.
+    struct OpenWish {
+        let record: SubmissionRecord
+        /// The account by the name of its spec; `nil` if it is for an account that no spec has any more.
+        let account: String?
+    }
+
     let now: Date
+    /// The wishes that are not over, the latest one first, also those of accounts that have changed.
+    let openWishes: [OpenWish]
     private let views: [Account: AccountView]
     private let templates: [Key: SeenTemplate]
     private let wishes: [Key: [SubmissionRecord]]
     /// The deletions of all languages, which have no key.
-    private let deletions: [SubmissionRecord]
+    private let deletions: [Account: [SubmissionRecord]]
     private let names: [Account: Set<String>]
-    /// The names of the templates that campaigns send which no spec manages, by tenant.
-    private let unmanagedNames: [String: Set<String>]
+    private let uses: [TemplateUse]
+    /// WhatsApp's ids of the accounts of specs.
+    private let wabaIDs: [Account: String]
 
+    /// Makes the state.
+    ///
+    /// - Parameters:
+    ///   - now: The time from which limits count.
+    ///   - desired: The specs. What is known of an account counts only for the spec that keeps its row and its `wabaId`.
+    ///   - views: What WhatsApp holds.
+    ///   - submissions: The wishes so far, the latest one first.
+    ///   - uses: What sends templates, of any tenant.
     init(
         now: Date,
+        desired: DesiredState,
         views: [AccountView] = [],
         submissions: [SubmissionRecord] = [],
-        unmanagedNames: [String: Set<String>] = [:]
+        uses: [TemplateUse] = []
     ) {
         self.now = now
-        self.unmanagedNames = unmanagedNames
+        self.uses = uses
+        var (wabaIDs, successors): ([Account: String], [Account: Account]) = ([:], [:])
+        for item in desired.items.values where item.identity.kind == .account {
+            let account = Account(tenant: item.identity.tenant, name: item.identity.name)
+            wabaIDs[account] = item.content["wabaId"]?.stringValue
+            if let former = item.renamedFrom {
+                successors[Account(tenant: former.tenant, name: former.name)] = account
+            }
+        }
         var (known, templates): ([Account: AccountView], [Key: SeenTemplate]) = ([:], [:])
-        var names: [Account: Set<String>] = [:]
+        var (names, rows): ([Account: Set<String>], [UUID: Account]) = ([:], [:])
         for view in views {
-            let account = Account(tenant: view.tenantID, name: view.name)
+            let own = Account(tenant: view.tenantID, name: view.name)
+            guard let account = wabaIDs[own] == nil ? successors[own] : own, wabaIDs[account] == view.wabaID else {
+                continue
+            }
+            rows[view.accountID] = account
             known[account] = view
             for template in view.templates {
                 let key = Key(
-                    tenant: view.tenantID,
-                    account: view.name,
+                    tenant: account.tenant,
+                    account: account.name,
                     name: template.name,
                     language: template.language
                 )
@@ -54,41 +85,54 @@ struct WhatsAppState: Sendable {
                 names[account, default: []].insert(template.name)
             }
         }
+        var (open, wishes): ([OpenWish], [Key: [SubmissionRecord]]) = ([], [:])
+        var deletions: [Account: [SubmissionRecord]] = [:]
         for record in submissions {
-            names[Account(tenant: record.wish.tenantID, name: record.wish.account), default: []].insert(
-                record.wish.name
-            )
+            let wish = record.wish
+            let own = Account(tenant: wish.tenantID, name: wish.account)
+            // Snapshots of versions before have neither id.
+            let row = record.accountID.map { rows[$0] } ?? known[own].map { _ in own }
+            let account = row.flatMap { (record.wabaID ?? wabaIDs[$0]) == wabaIDs[$0] ? $0 : nil }
+            if record.status.isOpen { open.append(OpenWish(record: record, account: account?.name)) }
+            guard let account else { continue }
+            names[account, default: []].insert(wish.name)
+            guard let language = wish.language else {
+                deletions[account, default: []].append(record)
+                continue
+            }
+            let key = Key(tenant: account.tenant, account: account.name, name: wish.name, language: language)
+            wishes[key, default: []].append(record)
         }
-        (self.views, self.templates, self.names) = (known, templates, names)
-        deletions = submissions.filter { $0.wish.language == nil }
-        wishes = Dictionary(grouping: submissions.filter { $0.wish.language != nil }) { record in
-            Key(
-                tenant: record.wish.tenantID,
-                account: record.wish.account,
-                name: record.wish.name,
-                language: record.wish.language ?? ""
-            )
-        }
+        (self.views, self.templates, self.names, self.wabaIDs) = (known, templates, names, wabaIDs)
+        (openWishes, self.wishes, self.deletions) = (open, wishes, deletions)
     }
 
     /// Reads the state for a plan.
     ///
     /// - Parameters:
-    ///   - desired: The specs; nothing is read if none of them belongs to an account, and nothing is to be deleted.
+    ///   - desired: The specs.
+    ///   - state: The rows; nothing is read if neither they nor the specs have accounts of WhatsApp.
     ///   - now: The time from which limits count.
     ///   - connection: The connection of the plan.
     /// - Returns: The state.
     /// - Throws: `PostgresError`.
-    static func read(_ desired: DesiredState, now: Date, on connection: PostgresConnection) async throws -> Self {
-        let tenants = desired.accountTenants
-        guard !tenants.isEmpty else { return Self(now: now) }
+    static func read(
+        _ desired: DesiredState,
+        _ state: CurrentState,
+        now: Date,
+        on connection: PostgresConnection
+    ) async throws -> Self {
+        let identities = [SpecIdentity](desired.items.keys) + state.rows.keys
+        let tenants = Set(identities.lazy.filter { $0.kind == .account }.map(\.tenant)).sorted()
+        guard !tenants.isEmpty else { return Self(now: now, desired: desired) }
         let submissions = try await SubmissionRepository.recent(tenants: tenants, on: connection)
+        let deleted = desired.namesDeletedAtWhatsApp + submissions.filter(\.isOpenDeletion).map(\.wish.name)
         return Self(
             now: now,
+            desired: desired,
             views: try await AccountViewRepository.views(tenants: tenants, on: connection),
             submissions: submissions,
-            unmanagedNames: desired.deletionsAtWhatsApp.isEmpty
-                ? [:] : try await SubmissionRepository.unmanagedNames(tenants: tenants, on: connection)
+            uses: deleted.isEmpty ? [] : try await TemplateUse.read(names: deleted, on: connection)
         )
     }
 
@@ -136,21 +180,48 @@ struct WhatsAppState: Sendable {
         (wishes[key] ?? []).filter { $0.status != .superseded }
     }
 
+    /// Returns the open wishes for a template, the latest one first, with deletions of all its languages.
+    func open(_ key: Key) -> [SubmissionRecord] {
+        openWishes.lazy.filter {
+            let wish = $0.record.wish
+            return $0.account == key.account && wish.tenantID == key.tenant && wish.name == key.name
+                && (wish.language ?? key.language) == key.language
+        }
+        .map(\.record)
+    }
+
     /// Returns the deletions of a name that were wished, the latest one first; of all languages for `nil`.
     func deletions(of name: String, _ tenant: String, _ account: String, language: String?) -> [SubmissionRecord] {
         guard let language else {
-            return deletions.filter {
-                $0.wish.name == name && $0.wish.tenantID == tenant && $0.wish.account == account
-                    && $0.status != .superseded
-            }
+            return (deletions[Account(tenant: tenant, name: account)] ?? [])
+                .filter { $0.wish.name == name && $0.status != .superseded }
         }
         return wishes(Key(tenant: tenant, account: account, name: name, language: language))
             .filter { $0.wish.action == .delete }
     }
 
-    /// Returns true if campaigns that no spec manages send a template of the name.
-    func isUsedByUnmanaged(_ name: String, tenant: String) -> Bool {
-        unmanagedNames[tenant]?.contains(name) ?? false
+    /// Returns what sends a template of an account at WhatsApp, in words; `nil` if nothing does.
+    ///
+    /// Rows of specs count only for tenants that the plan leaves alone: of the others, the specs tell.
+    func user(
+        of name: String,
+        _ language: String?,
+        _ tenant: String,
+        _ account: String,
+        planning isPlanned: (String) -> Bool
+    ) -> String? {
+        let waba = wabaIDs[Account(tenant: tenant, name: account)]
+        return uses.first { use in
+            guard use.name == name, language == nil || use.language == nil || use.language == language,
+                !(use.isManaged && isPlanned(use.tenantID))
+            else { return false }
+            guard let other = use.wabaID else {
+                return use.tenantID == tenant
+                    || wabaIDs.contains { $0.key.tenant == use.tenantID && $0.value == waba }
+            }
+            return other == waba
+        }?
+        .words
     }
 
     /// Returns true if WhatsApp does not take a name, because an approved template of it was deleted within 30 days.
@@ -160,11 +231,17 @@ struct WhatsAppState: Sendable {
         let ours =
             deletions(of: key.name, key.tenant, key.account, language: nil)
             + deletions(of: key.name, key.tenant, key.account, language: key.language)
-        if ours.contains(where: { $0.status == .done && ($0.settledAt ?? now) > month }) { return true }
-        guard let seen = seen(key) else { return false }
-        // A deleted template had another status before, which may be unknown by now.
+        let seen = seen(key)
+        // Only the name of a template that was approved is barred; what is not known may have been.
         let neverApproved = ["PENDING", "REJECTED", "IN_APPEAL", "LIMIT_EXCEEDED"]
-        guard !neverApproved.contains(seen.status ?? "") else { return false }
+        guard !neverApproved.contains(seen?.formerStatus ?? seen?.status ?? "") else { return false }
+        if ours.contains(where: { $0.status == .done && ($0.settledAt ?? now) > month }) { return true }
+        guard let seen else { return false }
         return seen.goneAt.map { $0 > month } ?? true
     }
+}
+
+extension SubmissionRecord {
+    /// True for a deletion that may still happen.
+    fileprivate var isOpenDeletion: Bool { wish.action == .delete && status.isOpen }
 }

@@ -278,21 +278,40 @@ extension TemplateSpec {
 }
 
 /// The names that templates get when WhatsApp does not let them keep theirs: `welcome_offer_v2`, then `_v3`, and so on.
+///
+/// A name that ends so already goes on from there: `welcome_offer_v2` becomes `welcome_offer_v3`.
 public enum TemplateVersion {
     private static let longest = 512
 
-    /// Returns the name of a version of a template.
+    /// Returns the name of a version of a template; that of the file for 1.
     public static func name(_ number: Int, of base: String) -> String {
-        let end = "_v\(number)"
-        return base.prefix(longest - end.utf8.count) + end
+        guard number > 1 else { return base }
+        let (root, first) = parts(of: base)
+        let end = "_v\(first + number - 1)"
+        return root.prefix(longest - end.utf8.count) + end
     }
 
     /// Returns the number of a version; 1 for the name in the file, `nil` for any other name.
     public static func number(of name: String, base: String) -> Int? {
         if name == base { return 1 }
-        guard let mark = name.range(of: "_v", options: .backwards), let number = Int(name[mark.upperBound...]),
-            number > 1, Self.name(number, of: base) == name
+        guard let end = version(endOf: name) else { return nil }
+        let number = end.number - parts(of: base).first + 1
+        return number > 1 && Self.name(number, of: base) == name ? number : nil
+    }
+
+    /// Splits a name into what all versions begin with, and its own number.
+    private static func parts(of base: String) -> (root: Substring, first: Int) {
+        guard let end = version(endOf: base) else { return (base[...], 1) }
+        return (base[..<end.start], end.number)
+    }
+
+    /// Finds `_v2` and the like at the end of a name; longer numbers are something else, such as days.
+    private static func version(endOf name: String) -> (start: String.Index, number: Int)? {
+        guard let mark = name.range(of: "_v", options: .backwards) else { return nil }
+        let digits = name[mark.upperBound...]
+        guard (1...5).contains(digits.utf8.count), !digits.hasPrefix("0"), digits.allSatisfy(\.isNumber),
+            let number = Int(digits)
         else { return nil }
-        return number
+        return (mark.lowerBound, number)
     }
 }

@@ -5,14 +5,19 @@ public import JSON
 public struct AccountSnapshot: Sendable {
     public let views: [AccountView]
     public let submissions: [SubmissionRecord]
+    /// What sends templates; empty in a snapshot of a version before.
+    public let uses: [TemplateUse]
 
-    public init(views: [AccountView], submissions: [SubmissionRecord]) {
-        (self.views, self.submissions) = (views, submissions)
+    public init(views: [AccountView], submissions: [SubmissionRecord], uses: [TemplateUse]) {
+        (self.views, self.submissions, self.uses) = (views, submissions, uses)
     }
 
     /// The facts that plans compare, as JSON; neither numbers nor references to tokens.
     public var json: JSONValue {
-        ["accounts": .array(views.map(\.snapshot)), "submissions": .array(submissions.map(\.snapshot))]
+        [
+            "accounts": .array(views.map(\.snapshot)), "submissions": .array(submissions.map(\.snapshot)),
+            "uses": .array(uses.map(\.snapshot)),
+        ]
     }
 
     /// Reads what ``json`` wrote; fields of later versions are left out.
@@ -30,6 +35,7 @@ public struct AccountSnapshot: Sendable {
         }
         views = try items("accounts", AccountView.init(snapshot:))
         submissions = try items("submissions", SubmissionRecord.init(snapshot:))
+        uses = json["uses"] == nil ? [] : try items("uses", TemplateUse.init(snapshot:))
     }
 
     /// A field that is missing or wrong.
@@ -87,6 +93,7 @@ extension SeenTemplate {
         for (key, text) in texts { fields[key] = text.map(JSONValue.string) }
         fields["components"] = components
         fields["ttlSeconds"] = ttlSeconds.map(JSONValue.integer)
+        fields["formerStatus"] = formerStatus.map(JSONValue.string)
         fields["readAt"] = readAt?.snapshot
         fields["goneAt"] = goneAt?.snapshot
         return .object(fields)
@@ -102,8 +109,28 @@ extension SeenTemplate {
         (category, nextCategory) = (snapshot["category"]?.stringValue, snapshot["nextCategory"]?.stringValue)
         (components, parameterFormat) = (snapshot["components"], snapshot["parameterFormat"]?.stringValue)
         ttlSeconds = snapshot["ttlSeconds"]?.integerValue
+        formerStatus = snapshot["formerStatus"]?.stringValue
         readAt = snapshot["readAt"].flatMap(Date.init(snapshot:))
         goneAt = snapshot["goneAt"].flatMap(Date.init(snapshot:))
+    }
+}
+
+extension TemplateUse {
+    fileprivate var snapshot: JSONValue {
+        var fields: JSONObject = [
+            "tenant": .string(tenantID), "name": .string(name), "isManaged": .bool(isManaged), "words": .string(words),
+        ]
+        fields["wabaId"] = wabaID.map(JSONValue.string)
+        fields["language"] = language.map(JSONValue.string)
+        return .object(fields)
+    }
+
+    fileprivate init?(snapshot: JSONValue) {
+        guard let tenant = snapshot["tenant"]?.stringValue, let name = snapshot["name"]?.stringValue,
+            let isManaged = snapshot["isManaged"]?.boolValue, let words = snapshot["words"]?.stringValue
+        else { return nil }
+        (tenantID, self.name, self.isManaged, self.words) = (tenant, name, isManaged, words)
+        (wabaID, language) = (snapshot["wabaId"]?.stringValue, snapshot["language"]?.stringValue)
     }
 }
 
@@ -115,6 +142,9 @@ extension SubmissionRecord {
             "attempts": .integer(attempts), "countsAsEdit": .bool(countsAsEdit), "dueAt": dueAt.snapshot,
             "createdAt": createdAt.snapshot,
         ]
+        fields["accountId"] = (accountID?.uuidString).map(JSONValue.string)
+        fields["wabaId"] = wabaID.map(JSONValue.string)
+        fields["isTakenBack"] = isTakenBack ? true : nil
         fields["template"] = wish.template.map(JSONValue.string)
         fields["language"] = wish.language.map(JSONValue.string)
         fields["request"] = wish.request
@@ -135,6 +165,9 @@ extension SubmissionRecord {
             let createdAt = snapshot["createdAt"].flatMap(Date.init(snapshot:))
         else { return nil }
         self.id = id
+        accountID = snapshot["accountId"]?.stringValue.flatMap(UUID.init(uuidString:))
+        wabaID = snapshot["wabaId"]?.stringValue
+        isTakenBack = snapshot["isTakenBack"]?.boolValue ?? false
         wish = SubmissionWish(
             tenantID: tenant,
             account: account,

@@ -96,6 +96,8 @@ public struct SeenTemplate: Hashable, Sendable {
     public var whatsappID: String?
     /// Such as `APPROVED` or `PAUSED`; `nil` if it is not known.
     public var status: String?
+    /// The status before it was deleted; `nil` if it was not, or none is known.
+    public var formerStatus: String?
     public var reason: String?
     /// WhatsApp's advice after a rejection.
     public var advice: String?

@@ -113,7 +113,7 @@ public struct AccountViewRepository: Sendable {
             """
             SELECT t."businessAccountId", t.name, t.language, t."whatsappId", t.status, t.reason, t.advice, t.category,
                 t."previousCategory", t."nextCategory", t.quality, \(fragment: parts), t."parameterFormat",
-                t."ttlSeconds", t."readAt", t."goneAt"
+                t."ttlSeconds", t."readAt", t."goneAt", t."formerStatus"
             FROM whatsapp_templates t
             """,
             "t.name, t.language",
@@ -200,6 +200,7 @@ extension SeenTemplate {
         self.init(name: try row.decode("name"), language: try row.decode("language"))
         whatsappID = try row.decode("whatsappId")
         status = try row.decode("status")
+        formerStatus = try row.decode("formerStatus")
         reason = try row.decode("reason")
         advice = try row.decode("advice")
         category = try row.decode("category")

@@ -15,7 +15,7 @@ public enum SubmissionStatus: String, Lifecycle {
         case .unsettled: "The answer was lost. What WhatsApp has is read, and decides."
         case .done: "WhatsApp has what was wished; its review is a state of the template, not of the wish."
         case .failed: "WhatsApp refused it, or has something else. It is not sent again by itself."
-        case .superseded: "A later plan wished something else before it was sent."
+        case .superseded: "A later plan wished something else, or took it back, before it was sent."
         }
     }
 
@@ -55,11 +55,13 @@ extension SubmissionStatus.Event {
         case .accept: "WhatsApp accepted the request"
         case .lose: "the request may have arrived, and no answer came"
         case .takeOver: "the lease expired: the daemon that sent it did not finish"
-        case .release: "the request did not arrive, or is to be repeated later; superseded if a later wish waits"
+        case .release:
+            "the request did not arrive, or is to be repeated later; superseded if a later wish waits, or it was taken back"
         case .settle: "WhatsApp has what was wished"
         case .refuse: "WhatsApp refused it, or has something else under the name"
-        case .again: "WhatsApp does not have it, a minute after the request; superseded if a later wish waits"
-        case .supersede: "a later plan wishes something else"
+        case .again:
+            "WhatsApp does not have it, a minute after the request; superseded if a later wish waits, or it was taken back"
+        case .supersede: "a later plan wishes something else, or takes it back"
         case .submit: "a person asks for another try (`campaignd templates submit`)"
         }
     }

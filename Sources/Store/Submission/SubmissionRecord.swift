@@ -38,6 +38,10 @@ public struct SubmissionWish: Hashable, Sendable {
 /// A wish as it is stored, with what became of it.
 public struct SubmissionRecord: Sendable {
     public let id: UUID
+    /// The row of `accounts`; `nil` in a snapshot of a version before.
+    public let accountID: UUID?
+    /// WhatsApp's id of the account that it is for, which the spec of the account may have changed since; `nil` likewise.
+    public let wabaID: String?
     public let wish: SubmissionWish
     public let status: SubmissionStatus
     /// Requests that may have arrived.
@@ -54,9 +58,13 @@ public struct SubmissionRecord: Sendable {
     /// The reason of a failure, or of a wait; `nil` if there is none.
     public let error: String?
     public let createdAt: Date
+    /// True if a later plan wished it no more while a request was on its way: it is settled, and not sent again.
+    public let isTakenBack: Bool
 
     init(row: PostgresRow) throws {
         id = try row.decode("id")
+        accountID = try row.decode("accountId")
+        wabaID = try row.decode("wabaId")
         wish = SubmissionWish(
             tenantID: try row.decode("tenantId"),
             account: try row.decode("accountName"),
@@ -75,6 +83,7 @@ public struct SubmissionRecord: Sendable {
         category = try row.decode("category")
         error = try row.decode("error")
         createdAt = try row.decode("createdAt")
+        isTakenBack = try row.decode("takenBackAt", as: Date?.self) != nil
     }
 }
 
@@ -82,8 +91,10 @@ public struct SubmissionRecord: Sendable {
 public struct SubmissionClaim: Sendable {
     public let lease: UUID
     public let record: SubmissionRecord
-    /// WhatsApp's id of the account.
+    /// WhatsApp's id of the account that the wish is for.
     public let wabaID: String
+    /// The one that its spec has by now: nothing is sent if it is another.
+    public let presentWabaID: String
     /// The reference to its token.
     public let accessToken: String
     public let appID: String?
@@ -96,6 +107,7 @@ public struct SubmissionClaim: Sendable {
         lease = try row.decode("lease")
         record = try SubmissionRecord(row: row)
         wabaID = try row.decode("wabaId")
+        presentWabaID = try row.decode("presentWabaId")
         accessToken = try row.decode("accessToken")
         appID = try row.decode("appId")
         isArchived = try row.decode("isArchived")

@@ -25,7 +25,7 @@ extension SubmissionRepository {
         let isReplaced: PostgresQuery = """
             EXISTS (
                 SELECT FROM template_submissions o
-                WHERE o."accountId" = s."accountId" AND o.name = s.name AND o.language IS NOT DISTINCT FROM s.language
+                WHERE o."accountId" = s."accountId" AND o."wabaId" = s."wabaId" AND o.name = s.name AND o.language IS NOT DISTINCT FROM s.language
                     AND o.status = \(submission: .done) AND o.id <> s.id AND o."settledAt" > s."settledAt"
             )
             """
@@ -44,8 +44,8 @@ extension SubmissionRepository {
             """
             WITH settled AS (
                 SELECT s.id, w.status, w.reason, w.advice, \(fragment: verdict) AS verdict
-                FROM template_submissions s JOIN accounts a ON a.id = s."accountId"
-                LEFT JOIN whatsapp_templates w ON w."businessAccountId" = a."wabaId" AND w.name = s.name
+                FROM template_submissions s
+                LEFT JOIN whatsapp_templates w ON w."businessAccountId" = s."wabaId" AND w.name = s.name
                     AND w.language = s.language AND w."goneAt" IS NULL
                 WHERE s."toldAt" IS NULL AND s.status IN (\(submission: .done), \(submission: .failed))
                 ORDER BY s.id FOR UPDATE OF s SKIP LOCKED

@@ -1,4 +1,4 @@
-import Foundation
+public import Foundation
 import JSON
 public import Postgres
 
@@ -17,14 +17,24 @@ public struct SubmissionRepository: Sendable {
         (SELECT t.name FROM templates t WHERE t.id = s."templateId") AS "templateName"
         """
 
-    private static let isSame: PostgresQuery = """
-        o."accountId" = s."accountId" AND o.name = s.name AND coalesce(o.language, '') = coalesce(s.language, '')
+    /// Of the same template, or of another language of it.
+    private static let isNamesake: PostgresQuery = """
+        o."accountId" = s."accountId" AND o."wabaId" = s."wabaId" AND o.name = s.name
         """
 
-    /// The state of a wish that is to be sent again, unless a later one waits.
+    private static let isSame: PostgresQuery = """
+        \(fragment: isNamesake) AND coalesce(o.language, '') = coalesce(s.language, '')
+        """
+
+    /// One of the two changes what the other one changes: a deletion of all languages and each of these as well.
+    private static let overlaps: PostgresQuery = """
+        \(fragment: isNamesake) AND (o.language = s.language OR o.language IS NULL OR s.language IS NULL)
+        """
+
+    /// The state of a wish that is to be sent again, unless a later one waits or it was taken back.
     private static let wantedAgain: PostgresQuery = """
-        CASE WHEN EXISTS (
-            SELECT FROM template_submissions o WHERE \(fragment: isSame) AND o.status = \(submission: .wanted)
+        CASE WHEN s."takenBackAt" IS NOT NULL OR EXISTS (
+            SELECT FROM template_submissions o WHERE \(fragment: overlaps) AND o.status = \(submission: .wanted)
         ) THEN \(submission: .superseded) ELSE \(submission: .wanted) END
         """
 
@@ -38,14 +48,28 @@ public struct SubmissionRepository: Sendable {
     ///
     /// - Parameters:
     ///   - wishes: The wishes, at most one for a name and language of an account.
+    ///   - takenBack: Wishes that are wished no more: they are superseded, or not sent again if a request is on its way.
     ///   - digest: The digest of the plan.
     ///   - connection: The connection of the apply.
     /// - Throws: `PostgresError`.
     public static func want(
         _ wishes: [SubmissionWish],
+        takingBack takenBack: [UUID] = [],
         digest: String,
         on connection: PostgresConnection
     ) async throws {
+        let isOver: [PostgresQuery] = ["\"settledAt\" = now()", "\"leasedUntil\" = NULL", "lease = NULL"]
+        if !takenBack.isEmpty {
+            let isNamed: PostgresQuery = "s.id = ANY(\(takenBack)::uuid[])"
+            try await connection.execute(SubmissionStatus.moving(.supersede, set: isOver, where: isNamed))
+            try await connection.execute(
+                """
+                UPDATE template_submissions s SET "takenBackAt" = now()
+                WHERE \(fragment: isNamed) AND s."takenBackAt" IS NULL
+                    AND s.status IN (\(submission: .sending), \(submission: .unsettled))
+                """
+            )
+        }
         for wish in wishes {
             let account: PostgresQuery = """
                 SELECT a.id FROM accounts a
@@ -54,19 +78,19 @@ public struct SubmissionRepository: Sendable {
             try await connection.execute(
                 SubmissionStatus.moving(
                     .supersede,
-                    set: ["\"settledAt\" = now()", "\"leasedUntil\" = NULL", "lease = NULL"],
+                    set: isOver,
                     where: """
                         s."accountId" = (\(fragment: account)) AND s.name = \(wish.name)
-                        AND coalesce(s.language, '') = coalesce(\(wish.language)::text, '')
+                        AND coalesce(s.language = \(wish.language)::text, true)
                         """
                 )
             )
             try await connection.execute(
                 """
                 INSERT INTO template_submissions (
-                    "tenantId", "accountId", "templateId", name, language, action, request, digest
+                    "tenantId", "accountId", "wabaId", "templateId", name, language, action, request, digest
                 )
-                SELECT \(wish.tenantID), a.id, (
+                SELECT \(wish.tenantID), a.id, a."wabaId", (
                     SELECT t.id FROM templates t WHERE t."tenantId" = \(wish.tenantID) AND t.name = \(wish.template)
                         AND t."managedBy" = 'spec' AND t."archivedAt" IS NULL
                 ), \(wish.name), \(wish.language), \(wish.action.rawValue),
@@ -81,7 +105,7 @@ public struct SubmissionRepository: Sendable {
     /// Claims wishes that are due, those that wait longest first.
     ///
     /// A wish that another daemon was sending when its lease expired becomes unsettled. A wish waits while an earlier one for the
-    /// same template is on its way.
+    /// same template is on its way, or one for all its languages.
     ///
     /// - Parameters:
     ///   - limit: The maximum number of wishes.
@@ -100,13 +124,13 @@ public struct SubmissionRepository: Sendable {
                     AND (s."leasedUntil" IS NULL OR s."leasedUntil" <= now())
                     AND NOT (s.status = \(submission: .wanted) AND EXISTS (
                         SELECT FROM template_submissions o
-                        WHERE \(fragment: Self.isSame)
+                        WHERE \(fragment: Self.overlaps)
                             AND o.status IN (\(submission: .sending), \(submission: .unsettled))
                     ))
                 ORDER BY s."dueAt", s.id LIMIT \(limit) FOR UPDATE SKIP LOCKED
             ) due, accounts c
             WHERE s.id = due.id AND c.id = s."accountId"
-            RETURNING \(fragment: Self.selection), c."wabaId", c."accessToken", c."appId",
+            RETURNING \(fragment: Self.selection), c."wabaId" AS "presentWabaId", c."accessToken", c."appId",
                 c."archivedAt" IS NOT NULL AS "isArchived",
                 extract(epoch FROM clock_timestamp() - s."sentAt")::double precision AS "secondsSinceSent"
             """
@@ -123,7 +147,7 @@ public struct SubmissionRepository: Sendable {
     /// - Throws: `PostgresError`; nothing may be written then.
     public func mark(_ claim: SubmissionClaim, countsAsEdit: Bool) async throws -> SubmissionMark {
         try await pool.transaction { connection in
-            // Two daemons would otherwise count the same requests, and both send one more.
+            // Two daemons would otherwise count the same requests, and both send one more; nor does an account change meanwhile.
             try await connection.execute(
                 "SELECT id FROM accounts WHERE \"wabaId\" = \(claim.wabaID) ORDER BY id FOR NO KEY UPDATE"
             )
@@ -160,7 +184,12 @@ public struct SubmissionRepository: Sendable {
                         "attempts = s.attempts + 1", "\"sentAt\" = now()", "\"countsAsEdit\" = \(countsAsEdit)",
                         "error = NULL",
                     ],
-                    where: Self.isHeld(claim),
+                    where: """
+                        \(fragment: Self.isHeld(claim)) AND EXISTS (
+                            SELECT FROM accounts a
+                            WHERE a.id = s."accountId" AND a."wabaId" = s."wabaId" AND a."archivedAt" IS NULL
+                        )
+                        """,
                     isKeyed: true
                 )
             )
@@ -178,8 +207,8 @@ public struct SubmissionRepository: Sendable {
     ) async throws -> Date? {
         let rows = try await connection.query(
             """
-            SELECT s."sentAt" + \(time)::interval FROM template_submissions s JOIN accounts a ON a.id = s."accountId"
-            WHERE a."wabaId" = \(claim.wabaID) AND \(fragment: requests)
+            SELECT s."sentAt" + \(time)::interval FROM template_submissions s
+            WHERE s."wabaId" = \(claim.wabaID) AND \(fragment: requests)
                 AND s."sentAt" > now() - \(time)::interval AND s.id <> \(claim.record.id)
             ORDER BY s."sentAt" DESC OFFSET \(limit - 1) LIMIT 1
             """
@@ -275,7 +304,8 @@ public struct SubmissionRepository: Sendable {
     /// - Parameters:
     ///   - name: The template of ours, or its name at WhatsApp.
     ///   - tenant: The tenant.
-    /// - Returns: The wishes that are tried again; the latest of each language, if it failed.
+    /// - Returns: The wishes that are tried again: the latest of each language, if it failed, and if the template still has
+    ///   that name, language and account.
     /// - Throws: `PostgresError`.
     public func submitAgain(_ name: String, tenant: String) async throws -> [SubmissionRecord] {
         let rows = try await pool.query(
@@ -285,12 +315,21 @@ public struct SubmissionRepository: Sendable {
                     "\"dueAt\" = now()", "attempts = 0", "\"settledAt\" = NULL", "error = NULL", "\"toldAt\" = NULL",
                 ],
                 where: """
-                    s."tenantId" = \(tenant) AND (s.name = \(name) OR s."templateId" IN (
-                        SELECT t.id FROM templates t WHERE t."tenantId" = \(tenant) AND t.name = \(name)
-                            AND t."archivedAt" IS NULL
-                    )) AND NOT EXISTS (
+                    s."tenantId" = \(tenant) AND EXISTS (
+                        SELECT FROM accounts a
+                        WHERE a.id = s."accountId" AND a."wabaId" = s."wabaId" AND a."archivedAt" IS NULL
+                    ) AND CASE WHEN s."templateId" IS NULL THEN s.name = \(name) ELSE EXISTS (
+                        SELECT FROM templates t
+                        WHERE t.id = s."templateId" AND t."archivedAt" IS NULL AND t."accountId" = s."accountId"
+                            AND (t.name = \(name) OR t."whatsappName" = \(name)) AND t."whatsappName" = s.name
+                            AND (
+                                replace(t.language, '-', '_') = s.language
+                                OR jsonb_exists(t.parts -> 'languages', s.language)
+                                OR jsonb_exists(t.parts -> 'languages', replace(s.language, '_', '-'))
+                            )
+                    ) END AND NOT EXISTS (
                         SELECT FROM template_submissions o
-                        WHERE \(fragment: Self.isSame) AND (o."createdAt", o.id) > (s."createdAt", s.id)
+                        WHERE \(fragment: Self.overlaps) AND (o."createdAt", o.id) > (s."createdAt", s.id)
                     )
                     """
             ) + " RETURNING \(fragment: Self.selection)"
@@ -341,31 +380,5 @@ public struct SubmissionRepository: Sendable {
             WHERE s."tenantId" = \(tenant) AND s.status IN \(anyOf: SubmissionStatus.open)
             """
         )[0].decode(0)
-    }
-}
-
-extension SubmissionRepository {
-    /// Returns the names at WhatsApp of the templates that campaigns send which no spec manages.
-    ///
-    /// - Parameters:
-    ///   - tenants: The tenants.
-    ///   - connection: The connection to use.
-    /// - Returns: The names by tenant.
-    /// - Throws: `PostgresError`.
-    public static func unmanagedNames(
-        tenants: [String],
-        on connection: PostgresConnection
-    ) async throws -> [String: Set<String>] {
-        let rows = try await connection.query(
-            """
-            SELECT DISTINCT c."tenantId", c."messageTemplate" #>> '{template,name}' FROM campaigns c
-            WHERE c."tenantId" = ANY(\(tenants)::text[]) AND c."managedBy" IS NULL AND c."archivedAt" IS NULL
-                AND c.status NOT IN \(anyOf: [CampaignStatus.completed, .failed, .cancelled])
-                AND c."messageTemplate" #>> '{template,name}' IS NOT NULL
-            """
-        )
-        var names: [String: Set<String>] = [:]
-        for row in rows { names[try row.decode(0), default: []].insert(try row.decode(1)) }
-        return names
     }
 }

@@ -104,7 +104,8 @@ extension TemplateRepository {
                         seen: view?.template(spec.whatsappName, language),
                         readAt: view?.sweptAt,
                         wish: wishes.first {
-                            $0.wish.account == spec.account && $0.wish.name == spec.whatsappName
+                            $0.accountID == view?.accountID && $0.wabaID == view?.wabaID
+                                && $0.wish.name == spec.whatsappName
                                 && $0.wish.language == language
                         }
                     )

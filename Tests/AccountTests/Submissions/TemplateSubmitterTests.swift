@@ -451,8 +451,10 @@ struct TemplateSubmitterTests {
         try await SubmissionStage.with { stage in
             try await stage.pool.execute(
                 """
-                INSERT INTO template_submissions ("tenantId", "accountId", name, language, action, digest, status, "sentAt")
-                SELECT 'acme', a.id, 'old_' || n, 'en', 'create', '', 'done', now() - interval '50 minutes'
+                INSERT INTO template_submissions (
+                    "tenantId", "accountId", "wabaId", name, language, action, digest, status, "sentAt"
+                )
+                SELECT 'acme', a.id, a."wabaId", 'old_' || n, 'en', 'create', '', 'done', now() - interval '50 minutes'
                 FROM accounts a, generate_series(1, 99) AS n
                 """
             )

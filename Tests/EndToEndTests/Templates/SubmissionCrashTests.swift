@@ -134,6 +134,28 @@ struct SubmissionCrashTests {
         }
     }
 
+    /// Its spec was deleted while no daemon ran.
+    @Test(.timeLimit(.minutes(3)))
+    func whatIsWishedNoMoreIsNotSubmitted() async throws {
+        try await Self.with { stage in
+            let specs = Self.specs.split(separator: "---\n", omittingEmptySubsequences: false).dropLast()
+            try specs.joined(separator: "---\n").write(
+                toFile: stage.folder + "/test/a.yaml",
+                atomically: true,
+                encoding: .utf8
+            )
+            let plan = try await stage.run("reconcile", stage.folder)
+            #expect(plan.exitCode == 0 && plan.output.contains("takes back what waits: the creation of goodbye (en)"))
+            let daemon = try await stage.start()
+            try await eventually(within: .seconds(60), "the other one is submitted: \(daemon.errors)") {
+                try await stage.statuses() == ["superseded", "done"]
+            }
+            #expect(stage.creations == ["welcome"])
+            daemon.signal(SIGTERM)
+            #expect(try await daemon.outcome().exitCode == 0)
+        }
+    }
+
     @Test(.timeLimit(.minutes(3)))
     func commandsShowWhereTemplatesStandAndWaitForAReading() async throws {
         try await Self.with { stage in

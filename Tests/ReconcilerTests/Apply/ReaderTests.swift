@@ -15,8 +15,7 @@ struct ReaderTests {
         "schema_migrations", "reconcile_history", "tenants", "accounts", "senders", "templates", "audiences",
         "campaigns", "tenant_rates", "campaign_runs", "campaign_schedules", "campaign_triggers", "contacts",
         "quota_hours", "former_filters", "spec_environment", "template_submissions", "account_sweeps",
-        "whatsapp_accounts",
-        "whatsapp_numbers", "whatsapp_templates",
+        "whatsapp_accounts", "whatsapp_numbers", "whatsapp_templates", "campaign_revisions",
     ]
 
     /// Runs a test with a role that may only read those tables.

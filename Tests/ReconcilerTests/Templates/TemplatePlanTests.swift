@@ -11,9 +11,9 @@ import Testing
 /// What plans do to templates at WhatsApp, and what they say of them.
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct TemplatePlanTests {
-    private static let account = "kind: Account\nname: main\nwabaId: \"1022\"\naccessToken: env:TOKEN"
+    static let account = "kind: Account\nname: main\nwabaId: \"1022\"\naccessToken: env:TOKEN"
 
-    private static func template(_ body: String = "Hi {{1}}, look here.", _ more: String = "") -> String {
+    static func template(_ body: String = "Hi {{1}}, look here.", _ more: String = "") -> String {
         """
         kind: Template
         name: offer
@@ -26,7 +26,7 @@ struct TemplatePlanTests {
         """
     }
 
-    private static let campaign = """
+    static let campaign = """
         kind: Campaign
         name: hello
         type: manual
@@ -36,11 +36,11 @@ struct TemplatePlanTests {
         audience: { conditions: [{ field: tags, operator: contains, value: vip }] }
         """
 
-    private static func specs(_ template: String, _ more: String...) -> String {
+    static func specs(_ template: String, _ more: String...) -> String {
         ([account, Samples.sender, template, campaign] + more).joined(separator: "\n---\n")
     }
 
-    private static func plan(
+    static func plan(
         _ fixture: ReconcilerFixture,
         _ text: String,
         delete: [String] = []
@@ -52,7 +52,7 @@ struct TemplatePlanTests {
 
     /// Plans and applies, and checks that the next plan is empty.
     @discardableResult
-    private static func apply(
+    static func apply(
         _ fixture: ReconcilerFixture,
         _ text: String,
         delete: [String] = []
@@ -66,7 +66,7 @@ struct TemplatePlanTests {
     }
 
     /// Settles all wishes as done, some time ago.
-    private static func settle(_ fixture: ReconcilerFixture, _ age: String = "1 hour") async throws {
+    static func settle(_ fixture: ReconcilerFixture, _ age: String = "1 hour") async throws {
         try await fixture.pool.execute(
             """
             UPDATE template_submissions SET status = 'done', attempts = 1, "sentAt" = now() - \(age)::interval,
@@ -77,7 +77,7 @@ struct TemplatePlanTests {
     }
 
     /// Has the account read, with a template as WhatsApp returns it.
-    private static func read(
+    static func read(
         _ fixture: ReconcilerFixture,
         name: String = "offer",
         body: String? = "Hi {{1}}, look here.",
@@ -112,7 +112,7 @@ struct TemplatePlanTests {
         )
     }
 
-    private static func wishes(_ fixture: ReconcilerFixture) async throws -> [String] {
+    static func wishes(_ fixture: ReconcilerFixture) async throws -> [String] {
         try await fixture.pool.query(
             """
             SELECT s.action || ' ' || s.name || ' ' || coalesce(s.language, '*') || ' ' || s.status

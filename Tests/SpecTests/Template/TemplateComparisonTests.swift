@@ -202,6 +202,12 @@ struct TemplateComparisonTests {
         ] {
             #expect(TemplateVersion.number(of: other, base: "welcome_offer") == nil, "\(other)")
         }
+        // A name that has a number already goes on from there; a day is none.
+        #expect(TemplateVersion.name(2, of: "promo_v2") == "promo_v3")
+        #expect(TemplateVersion.number(of: "promo_v4", base: "promo_v2") == 3)
+        #expect(TemplateVersion.number(of: "promo_v1", base: "promo_v2") == nil)
+        #expect(TemplateVersion.name(2, of: "promo_v20261130") == "promo_v20261130_v2")
+        #expect(TemplateVersion.name(1, of: "promo_v2") == "promo_v2")
         let long = String(repeating: "a", count: 512)
         let next = TemplateVersion.name(2, of: long)
         #expect(next.count == 512 && TemplateVersion.number(of: next, base: long) == 2)
