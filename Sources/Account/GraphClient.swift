@@ -42,6 +42,8 @@ package final class GraphClient: Sendable {
         configuration.httpVersion = .http1Only
         // Shorter than servers keep a connection, so that no call meets one that is being closed.
         configuration.connectionPool.idleTimeout = .seconds(20)
+        // A server that refuses connections says so at once, rather than at the deadline.
+        configuration.connectionPool.retryConnectionEstablishment = false
         if let proxy = outbound.proxy(for: origin) {
             configuration.proxy = .server(
                 host: proxy.host,
@@ -231,6 +233,8 @@ package final class GraphClient: Sendable {
         case let error as NIOConnectionError:
             let reason = error.connectionErrors.first.map { ErrorText.of($0.error) }
             return "no connection to \(error.host):\(error.port)" + (reason.map { ": \($0)" } ?? "")
+        // An address without a name fails as its socket does. Sockets with a connection never have this error.
+        case let error as IOError where error.errnoCode == ECONNREFUSED: return "the connection was refused"
         case NIOSSLError.handshakeFailed: return "TLS: \(error)"
         case let error as NIOSSLExtraError: return "TLS: \(error)"
         default: return nil

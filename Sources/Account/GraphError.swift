@@ -30,14 +30,20 @@ package enum GraphError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     /// The words for people, without the token.
-    package var description: String {
+    package var description: String { words(of: "WhatsApp") }
+
+    /// Returns the words for people about a call to a server, without the token.
+    ///
+    /// - Parameter server: The server that was called, such as `WhatsApp`.
+    /// - Returns: A clause.
+    package func words(of server: String) -> String {
         switch self {
         case .refused(let refusal), .unauthorized(let refusal): refusal.description
         case .limited(let refusal, let minutes):
             "too many calls (\(refusal))" + (minutes > 0 ? ", allowed again in \(minutes) min" : "")
-        case .notWritten(let reason): "WhatsApp cannot be reached: \(reason)"
-        case .lost(let reason): "the answer of WhatsApp was lost: \(reason)"
-        case .unreadable(let reason): "an answer that is none of WhatsApp's: \(reason)"
+        case .notWritten(let reason): "\(server) cannot be reached: \(reason)"
+        case .lost(let reason): "the answer of \(server) was lost: \(reason)"
+        case .unreadable(let reason): "an answer that is none of \(server)'s: \(reason)"
         }
     }
 }

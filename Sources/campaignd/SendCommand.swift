@@ -73,9 +73,7 @@ struct SendCommand: AsyncParsableCommand {
             switch try await open(found, launches) {
             case .opened(let run):
                 let quota = try await launches.quota(of: run.id, now: Date())
-                let remarks =
-                    try await AccountFactRepository(pool: pool).remarks(ofRun: run.id)
-                    + SubmissionRepository(pool: pool).remarks(ofRun: run.id)
+                let remarks = try await Self.remarks(onRun: run.id, pool)
                 let text =
                     Self.summary(of: run, try await outlooks.outlook(of: run), as: "launched")
                     + (quota.map(Self.lines(of:)) ?? "") + remarks.map { "\n  warning     \($0)" }.joined()
@@ -106,6 +104,17 @@ struct SendCommand: AsyncParsableCommand {
         )
     }
 
+    /// Returns what is known at WhatsApp of the number and the template of a run, as sentences.
+    private static func remarks(onRun run: UUID, _ pool: PostgresPool) async throws -> [String] {
+        try await AccountFactRepository(pool: pool).remarks(ofRun: run)
+            + SubmissionRepository(pool: pool).remarks(ofRun: run)
+    }
+
+    /// Returns the same as lines for people.
+    static func warnings(onRun run: UUID, _ pool: PostgresPool) async throws -> String {
+        try await remarks(onRun: run, pool).map { "\n  warning     \($0)" }.joined()
+    }
+
     private func sendTest() async throws {
         try await database.withPool { pool in
             let found = try await campaign.find(pool)
@@ -117,7 +126,8 @@ struct SendCommand: AsyncParsableCommand {
                 reason: reason,
                 by: .commandLine
             )
-            output.write(opened.json(), text: opened.text(of: found))
+            let warnings = try await Self.warnings(onRun: opened.test.run.id, pool)
+            output.write(opened.json(), text: opened.text(of: found) + warnings)
         }
     }
 
@@ -150,7 +160,8 @@ struct SendCommand: AsyncParsableCommand {
                 outlook,
                 as: isNew ? "is sent again" : "was sent again under this key already"
             )
-            try await write(run, isNew: isNew, text: text, pool)
+            let warnings = isNew ? try await Self.warnings(onRun: run.id, pool) : ""
+            try await write(run, isNew: isNew, text: text + warnings, pool)
         }
     }
 

@@ -41,6 +41,8 @@ struct AccountDoctorTests {
                 try await stage.create(["offer"])
                 try await stage.addCampaign(template: "offer")
                 try await stage.subscribe(url + WebhookProbe.path)
+                try await stage.read()
+                try await DaemonRepository(pool: stage.pool).beat(UUID(), version: "1", lanes: [])
                 var setup = Setup()
                 try await breakIt(stage, &setup)
                 let outside = setup.hasPublicURL ? try GraphClient(url: url) : nil
@@ -187,6 +189,81 @@ struct AccountDoctorTests {
             try await stage.pool.execute("UPDATE senders SET \"accountId\" = NULL")
         }
         #expect(Self.bad(nobody).contains("account unknown"))
+    }
+
+    /// What the daemons have stored is told as well.
+    @Test func daemonsReadingsAndSubmissionsAreExamined() async throws {
+        let alone = try await Self.findings { stage, _ in try await stage.pool.execute("DELETE FROM daemon_heartbeats")
+        }
+        #expect(Self.bad(alone) == ["daemon fail"])
+        let unread = try await Self.findings { stage, _ in
+            try await stage.pool.execute(
+                """
+                UPDATE account_sweeps SET failures = 1, error = 'WhatsApp refuses the token env:TOKEN', "errorAt" = now()
+                """
+            )
+        }
+        #expect(Self.bad(unread) == ["reading fail"])
+        #expect(unread.contains { $0.seen.contains("WhatsApp refuses the token env:TOKEN; read last at ") })
+        let old = try await Self.findings { stage, _ in
+            try await stage.pool.execute("UPDATE account_sweeps SET \"sweptAt\" = now() - interval '25 hours'")
+        }
+        #expect(Self.bad(old) == ["reading warn"])
+        let failed = try await Self.findings { stage, _ in
+            for (name, age) in [("offer", 1), ("offer", 2), ("other", 3)] {
+                // The last wish for `other` was done.
+                try await stage.pool.execute(
+                    """
+                    INSERT INTO template_submissions ("tenantId", "accountId", name, language, action, digest, status, error, "createdAt")
+                    SELECT 'acme', id, \(name), 'en_US', 'edit', 'd', 'failed', '100: wrong ' || \(age)::int,
+                        now() - \(age)::int * interval '1 hour' FROM accounts
+                    """
+                )
+            }
+            try await stage.pool.execute(
+                """
+                INSERT INTO template_submissions ("tenantId", "accountId", name, language, action, digest, status)
+                SELECT 'acme', id, 'other', 'en_US', 'edit', 'd', 'done' FROM accounts
+                """
+            )
+        }
+        #expect(Self.bad(failed) == ["submissions fail"])
+        #expect(failed.contains { $0.subject == "offer (en_US)" && $0.seen == "edit failed: 100: wrong 1" })
+    }
+
+    @Test func eachLanguageOfATemplateIsExamined() async throws {
+        let findings = try await Self.findings { stage, _ in
+            try await stage.pool.execute(
+                "UPDATE templates SET parts = '{\"languages\":{\"fr\":{\"body\":\"Salut\"}},\"fallback\":\"en_US\"}'"
+            )
+        }
+        #expect(Self.bad(findings) == ["templates fail"])
+        #expect(findings.contains { $0.subject == "offer (fr)" && $0.seen.hasPrefix("not at WhatsApp") })
+    }
+
+    /// Nothing listens at the address: that is said at once, of the address, and not of WhatsApp.
+    @Test func ourOwnAddressIsNamedIfItCannotBeReached() async throws {
+        for url in ["http://127.0.0.1:1", "http://nowhere.invalid"] {
+            let client = try GraphClient(url: url)
+            let start = ContinuousClock.now
+            let findings = await WebhookProbe(client: client, secret: "secret", verifyToken: "verify").findings()
+            let time = ContinuousClock.now - start
+            await client.shutdown()
+            #expect(findings.map(\.verdict) == [.fail, .fail])
+            for finding in findings {
+                #expect(finding.seen.hasPrefix("\(url) cannot be reached: "), "\(finding.seen)")
+            }
+            #expect(url.contains("invalid") || time < .seconds(5), "\(time)")
+        }
+        let client = try GraphClient(url: "http://127.0.0.1:1")
+        let error = await #expect(throws: GraphError.self) {
+            _ = try await client.call(.GET, "/1", token: AccessToken(value: "good"))
+        }
+        await client.shutdown()
+        guard case .notWritten = error else {
+            Issue.record("nothing was written: \(String(describing: error))")
+            return
+        }
     }
 
     @Test func judgementsOfLargeAccounts() {

@@ -59,7 +59,10 @@ package struct AccountDoctor: Sendable {
     package func examine(_ tenant: String) async throws -> [Finding] {
         let use = try await AccountUseRepository(pool: pool).use(of: tenant)
         let accounts = try await AccountViewRepository(pool: pool).views(tenant: tenant, withComponents: false)
-        var findings: [Finding] = []
+        let daemons = try await DaemonRepository(pool: pool).presence()
+        let wishes = try await SubmissionRepository(pool: pool).recent(tenant: tenant)
+        var findings = [Judgement.daemons(daemons)] + Judgement.submissions(wishes, tenant: tenant)
+        findings += accounts.map { Judgement.reading($0, now: daemons.now) }
         var clock: Finding?
         for account in accounts {
             var visit = AccountVisit(account: account, use: use, setup: setup, tokens: tokens, client: client)

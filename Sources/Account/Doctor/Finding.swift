@@ -4,9 +4,9 @@ package import JSON
 package struct Finding: Sendable, Equatable {
     /// The things that are checked, in the order in which they are shown.
     package enum Check: String, Sendable, CaseIterable {
-        case token, rights, expiry, account, number, limit, subscription, address, secret, verification, wayIn,
+        case token, rights, expiry, account, reading, number, limit, subscription, address, secret, verification, wayIn,
             templates
-        case clock
+        case submissions, daemon, clock
     }
 
     package enum Verdict: String, Sendable, CaseIterable {

@@ -147,6 +147,74 @@ enum Judgement {
         return Finding(.number, subject, .ok, "\(name): connected, quality \(number.quality ?? "unknown")\(throughput)")
     }
 
+    /// Judges the readings of an account by the daemons, as they are stored.
+    ///
+    /// - Parameters:
+    ///   - account: The account.
+    ///   - now: The present, by Postgres's clock.
+    /// - Returns: The finding.
+    static func reading(_ account: AccountView, now: Date) -> Finding {
+        let subject = "account \(account.name)"
+        let last = account.sweptAt.map { "read last at \($0.formatted(.iso8601))" } ?? "never read"
+        if let error = account.error {
+            let since = account.errorAt.map { " since \($0.formatted(.iso8601))" } ?? ""
+            return Finding(
+                .reading,
+                subject,
+                .fail,
+                "the daemons cannot read it\(since): \(error); \(last)",
+                remedy:
+                    "give the daemons the token and the network that this command has, then `campaignd templates sync`"
+            )
+        }
+        guard let sweptAt = account.sweptAt, now.timeIntervalSince(sweptAt) < 86_400 else {
+            return Finding(
+                .reading,
+                subject,
+                .warn,
+                last,
+                remedy: "start a daemon with `campaignd run`, which reads it"
+            )
+        }
+        return Finding(.reading, subject, .ok, last)
+    }
+
+    /// Judges whether a daemon runs, by their heartbeats.
+    static func daemons(_ presence: DaemonRepository.Presence) -> Finding {
+        guard !presence.isAnyRunning else { return Finding(.daemon, "daemons", .ok, "at least one runs") }
+        let seen = presence.lastSeen.map { "none runs; the last heartbeat was at \($0.formatted(.iso8601))" }
+        return Finding(.daemon, "daemons", .fail, seen ?? "none runs", remedy: "start one with `campaignd run`")
+    }
+
+    /// Judges the submissions of templates: the last wish for each name and language may have failed.
+    ///
+    /// - Parameters:
+    ///   - records: The wishes, the latest first.
+    ///   - tenant: Their tenant.
+    /// - Returns: A finding for each that failed, or one that none has.
+    static func submissions(_ records: [SubmissionRecord], tenant: String) -> [Finding] {
+        var last: [String: SubmissionRecord] = [:]
+        for record in records where record.status != .superseded {
+            let key = "\(record.wish.account) \(record.wish.name) \(record.wish.language ?? "")"
+            if last[key] == nil { last[key] = record }
+        }
+        let failed = last.sorted { $0.key < $1.key }.map(\.value).filter { $0.status == .failed }
+        guard !failed.isEmpty else {
+            return [Finding(.submissions, "tenant \(tenant)", .ok, last.isEmpty ? "there are none" : "none has failed")]
+        }
+        return failed.map { record in
+            let language = record.wish.language.map { " (\($0))" } ?? ""
+            let name = record.wish.template ?? record.wish.name
+            return Finding(
+                .submissions,
+                record.wish.name + language,
+                .fail,
+                "\(record.wish.action.rawValue) failed: \(record.error ?? "without a reason")",
+                remedy: "mend the template and reconcile, or `campaignd templates submit \(name) --tenant \(tenant)`"
+            )
+        }
+    }
+
     /// Judges the portfolio that the spec of an account names, if WhatsApp told another one.
     static func portfolio(_ own: String?, read: String?, subject: String) -> [Finding] {
         guard let own, let read, own != read else { return [] }

@@ -36,7 +36,8 @@ struct WebhookProbe: Sendable {
         case .success((200, _)): return Finding(.wayIn, subject, .ok, "a signed webhook from here was taken")
         case .success((let status, _)):
             return Finding(.wayIn, subject, .fail, "HTTP \(status)", remedy: Self.remedy(status))
-        case .failure(let error): return Finding(.wayIn, subject, .fail, "\(error)", remedy: Self.unreachable)
+        case .failure(let error):
+            return Finding(.wayIn, subject, .fail, error.words(of: client.url), remedy: Self.unreachable)
         }
     }
 
@@ -72,7 +73,8 @@ struct WebhookProbe: Sendable {
                 "HTTP \(status), without the challenge",
                 remedy: Self.remedy(status)
             )
-        case .failure(let error): return Finding(.verification, subject, .fail, "\(error)", remedy: Self.unreachable)
+        case .failure(let error):
+            return Finding(.verification, subject, .fail, error.words(of: client.url), remedy: Self.unreachable)
         }
     }
 

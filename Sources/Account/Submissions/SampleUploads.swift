@@ -29,6 +29,11 @@ package struct SampleError: Error, Hashable, CustomStringConvertible {
     package init(_ description: String) { self.description = description }
 }
 
+/// The reason why the server of a file gave none, for people; a later try may bring the file.
+private struct UnreachedFile: Error, CustomStringConvertible {
+    let description: String
+}
+
 /// Uploads samples through the app of the account, by Meta's resumable uploads.
 package struct SampleUploads: SampleHandles {
     /// The most bytes of a file behind a link, as of files beside specs.
@@ -97,7 +102,12 @@ package struct SampleUploads: SampleHandles {
 
     /// Reads the file behind a link, without the token and without following redirects.
     private func download(_ sample: TemplateSubmission.Sample) async throws -> (type: String, bytes: [UInt8]) {
-        let (status, body) = try await client.download(sample.link, upTo: Self.largest, within: Self.deadline)
+        let (status, body): (HTTPResponseStatus, ByteBuffer?)
+        do throws(GraphError) {
+            (status, body) = try await client.download(sample.link, upTo: Self.largest, within: Self.deadline)
+        } catch {
+            throw UnreachedFile(description: "of `\(sample.key)`, \(error.words(of: "`\(sample.link)`"))")
+        }
         guard status == .ok else {
             throw SampleError("`\(sample.link)` of `\(sample.key)` answers HTTP \(status.code), not 200 with the file")
         }

@@ -69,6 +69,13 @@ enum NumberRemarks {
                 continue
             }
             let name = "the number of sender `\(sender.name)`"
+            if let goneAt = number.goneAt {
+                remarks.append(
+                    "\(name) is not in \(account) any more, since the reading at \(goneAt.formatted(.iso8601)): correct "
+                        + "`phoneNumberId` or `account` of the sender"
+                )
+                continue
+            }
             if !number.isHealthy {
                 let state = [number.status, number.platform].compactMap(\.self).joined(separator: ", ")
                 remarks.append("WhatsApp does not send from \(name): \(state)")

@@ -200,7 +200,11 @@ extension AccountSweepRepository {
             try await finish(claim, from: row.decode(0), interval: interval, on: connection)
             return true
         }
-        if isHeld { try await resumeHeld(of: claim.wabaID, templates) }
+        if isHeld {
+            // In case their webhook was lost, or the text has changed without one.
+            let approved = Set(templates.filter { $0.status == "APPROVED" }.map(\.name))
+            _ = try await RunRepository(pool: pool).resumeHeld(byTemplates: approved, account: claim.wabaID)
+        }
         return isHeld
     }
 
@@ -304,33 +308,6 @@ extension AccountSweepRepository {
                 WHERE w."readAt" IS NULL OR w."readAt" <= excluded."readAt"
             """
         )
-    }
-
-    /// Resumes the runs that waited for templates which are approved again, in case their webhook was lost.
-    private func resumeHeld(of account: String, _ templates: [SeenTemplate]) async throws {
-        let names = templates.filter { $0.status == "APPROVED" }.map(\.name)
-        guard !names.isEmpty else { return }
-        let rows = try await pool.query(
-            """
-            SELECT DISTINCT w.name, w.language, w."statusAt" FROM campaign_runs r
-            JOIN senders s ON \(key: "s.id", of: #"r."senderId""#)
-            JOIN campaign_revisions v ON \(key: "v.id", of: #"r."revisionId""#)
-            JOIN whatsapp_templates w ON w."businessAccountId" = s."businessAccountId"
-                AND w.name = v.content #>> '{message,template,name}'
-                AND w.language = replace(v.content #>> '{message,template,language,code}', '-', '_')
-            WHERE r."templateHeldAt" IS NOT NULL AND r.status = \(run: .paused) AND s."businessAccountId" = \(account)
-                AND w.name = ANY(\(names)::text[]) AND w.status = 'APPROVED'
-                AND date_trunc('second', r."templateHeldAt") <= w."statusAt"
-            """
-        )
-        for row in rows {
-            _ = try await RunRepository(pool: pool).resumeHeld(
-                byTemplate: row.decode("name"),
-                language: row.decode("language"),
-                account: account,
-                approvedAt: row.decode("statusAt")
-            )
-        }
     }
 }
 

@@ -52,9 +52,13 @@ public struct AccountUseRepository: Sendable {
             )
             let templates = try await connection.query(
                 """
-                SELECT t."whatsappName", t.language, t.category, a.name AS account,
+                SELECT t."whatsappName", l.code AS language, t.category, a.name AS account,
                     array_agg(DISTINCT c.name::text ORDER BY c.name::text) AS campaigns
                 FROM campaigns c JOIN templates t ON t.id = c."templateId" LEFT JOIN accounts a ON a.id = t."accountId"
+                -- At WhatsApp each language is a template of its own.
+                CROSS JOIN LATERAL (
+                    SELECT t.language::text AS code UNION SELECT jsonb_object_keys(t.parts -> 'languages')
+                ) l
                 WHERE c."tenantId" = \(tenant) AND c."archivedAt" IS NULL
                     AND c.status NOT IN (\(campaign: .completed), \(campaign: .cancelled))
                 GROUP BY 1, 2, 3, 4 ORDER BY 1, 2

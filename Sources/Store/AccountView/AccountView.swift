@@ -36,6 +36,28 @@ public struct AccountView: Sendable {
         let language = TemplateState.language(language)
         return templates.first { $0.name == name && $0.language == language && $0.goneAt == nil }
     }
+
+    /// What a wait for a reading has come to.
+    public enum Reading: Hashable, Sendable {
+        case done, open
+        /// It has failed, or does not begin in time; with the reason and the remedy.
+        case failed(String)
+    }
+
+    /// Returns what became of a reading that was asked for.
+    ///
+    /// - Parameters:
+    ///   - asked: The time of the request, by Postgres's clock.
+    ///   - end: The end of the wait, by the same clock.
+    /// - Returns: The reading.
+    public func reading(since asked: Date, until end: Date) -> Reading {
+        if let sweptFrom, sweptFrom >= asked { return .done }
+        guard let error else { return .open }
+        if let errorAt, errorAt >= asked { return .failed(error) }
+        // Such as while WhatsApp refuses calls.
+        guard let dueAt, dueAt > end else { return .open }
+        return .failed("\(error); it is read again at \(dueAt.formatted(.iso8601))")
+    }
 }
 
 /// An account, as WhatsApp describes it.

@@ -44,11 +44,13 @@ public struct AccountViewRepository: Sendable {
             WHERE a."archivedAt" IS NULL AND s.error IS NOT NULL
             UNION ALL
             SELECT a."tenantId", a.name, 'number ' || coalesce(n."displayPhoneNumber", n."phoneNumberId") || ': ' ||
-                concat_ws(', ', 'status ' || n.status, 'quality ' || n.quality)
+                CASE WHEN n."goneAt" IS NOT NULL THEN 'not in the account any more'
+                    ELSE concat_ws(', ', 'status ' || n.status, 'quality ' || n.quality) END
             FROM accounts a
             JOIN account_sweeps s ON s."accountId" = a.id AND s."businessAccountId" = a."wabaId" AND s."sweptAt" IS NOT NULL
-            JOIN whatsapp_numbers n ON n."businessAccountId" = a."wabaId" AND n."goneAt" IS NULL
-            WHERE a."archivedAt" IS NULL AND (n.status <> 'CONNECTED' OR n.quality IN ('RED', 'YELLOW'))
+            JOIN whatsapp_numbers n ON n."businessAccountId" = a."wabaId"
+            WHERE a."archivedAt" IS NULL
+                AND (n."goneAt" IS NOT NULL OR n.status <> 'CONNECTED' OR n.quality IN ('RED', 'YELLOW'))
                 AND EXISTS (
                     SELECT FROM senders x
                     WHERE x."accountId" = a.id AND x."phoneNumberId" = n."phoneNumberId" AND x."archivedAt" IS NULL

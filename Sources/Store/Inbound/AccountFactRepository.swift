@@ -149,21 +149,23 @@ extension AccountFactRepository {
             FROM campaign_runs r
             JOIN senders s ON s.id = r."senderId"
             JOIN campaign_revisions v ON v.id = r."revisionId"
-            LEFT JOIN whatsapp_accounts a ON a."businessAccountId" = s."businessAccountId"
-            LEFT JOIN whatsapp_templates w ON w."businessAccountId" = s."businessAccountId"
+            LEFT JOIN whatsapp_accounts a ON a."businessAccountId" = \(fragment: RunRepository.account)
+            LEFT JOIN whatsapp_templates w ON w."businessAccountId" = \(fragment: RunRepository.account)
                 AND w.name = v.content #>> '{message,template,name}'
                 AND \(fragment: TemplateState.isSent(by: "(v.content -> 'message')", in: "w.language"))
-            WHERE r.id = \(run)
+            WHERE r.id = \(run) ORDER BY w.language
             """
         )
         guard let row = rows.first else { return [] }
-        let remarks = try Self.remarks(row, now: now)
-        guard try row.decode("name", as: String?.self) != nil else { return remarks }
-        let state = try TemplateState(row: row)
-        let remark = state.remark(storedCategory: nil).map {
-            "at WhatsApp, template `\(state.name)` (\(state.language)) \($0)"
+        // A row for each language that it sends.
+        let templates = try rows.compactMap { row -> String? in
+            guard try row.decode("name", as: String?.self) != nil else { return nil }
+            let state = try TemplateState(row: row)
+            return state.remark(storedCategory: nil).map {
+                "at WhatsApp, template `\(state.name)` (\(state.language)) \($0)"
+            }
         }
-        return remarks + [remark].compactMap(\.self)
+        return try Self.remarks(row, now: now) + templates
     }
 
     private static func remarks(

@@ -66,18 +66,17 @@ public struct InboundRepository: Sendable {
         return effects
     }
 
-    /// Resumes the runs that waited for a template that is approved again.
+    /// Resumes the runs that waited for templates that are approved again.
     private func resumeApproved(_ facts: [AccountFact], _ effects: inout Effects) async throws {
+        var approved: [String: Set<String>] = [:]
         for fact in facts {
-            guard case .templateStatus(let name, let language, let status, _, _) = fact.content,
+            guard case .templateStatus(let name, _, let status, _, _) = fact.content,
                 TemplateState.approved.contains(status)
             else { continue }
-            let outcome = try await RunRepository(pool: pool).resumeHeld(
-                byTemplate: name,
-                language: language,
-                account: fact.businessAccountID,
-                approvedAt: fact.at
-            )
+            approved[fact.businessAccountID, default: []].insert(name)
+        }
+        for (account, names) in approved.sorted(by: { $0.key < $1.key }) {
+            let outcome = try await RunRepository(pool: pool).resumeHeld(byTemplates: names, account: account)
             effects.resumed += outcome.resumed
             effects.notResumed.merge(outcome.refused) { $1 }
         }
@@ -302,7 +301,7 @@ public struct InboundRepository: Sendable {
                 JOIN senders s ON s.id = r."senderId"
                 JOIN campaign_revisions v ON v.id = r."revisionId"
                 WHERE \(fragment: RunRepository.live)
-                    AND s."businessAccountId" = \(stop.businessAccountID)
+                    AND \(stop.businessAccountID) IN (s."businessAccountId", \(fragment: RunRepository.account))
                     AND \(fragment: stop.subject.condition)
                 """
             )

@@ -308,19 +308,18 @@ extension LaunchRepository {
         )
         // Set if the run waits for the approval of its template.
         var waiting: String?
-        if origin.retried == nil, !origin.isTest {
-            let template = try await LaunchTemplate.read(
-                content.message,
-                campaign: candidate.id,
-                sender: candidate.senderID,
-                tenant: candidate.tenantID,
-                on: connection
-            )
-            if candidate.startsWhenApproved, !origin.isTrigger, !origin.waitsItself {
-                waiting = template?.problem.map { "waits for WhatsApp: the campaign \($0)" }
-            } else {
-                try template?.check(campaign: candidate.name)
-            }
+        let template = try await LaunchTemplate.read(
+            content.message,
+            campaign: candidate.id,
+            sender: candidate.senderID,
+            tenant: candidate.tenantID,
+            on: connection
+        )
+        // What is queued at once cannot wait.
+        if candidate.startsWhenApproved, !origin.isLaunched, !origin.waitsItself {
+            waiting = template?.problem.map { "waits for WhatsApp: the campaign \($0)" }
+        } else {
+            try template?.check(campaign: candidate.name)
         }
         // The wallet is checked before any write, because a caller that catches the refusal continues the transaction.
         var grant: WalletHold.Grant?
@@ -363,7 +362,7 @@ extension LaunchRepository {
                 \(category.needsNumber), \(PostgresJSON(text: size.leftOut.json.canonicalText))::jsonb,
                 \(times?.time?.description), \(times?.fallback.identifier), \(origin.isTest),
                 \(cost.map { PostgresJSON(text: $0.json.canonicalText) })::jsonb, \(waiting),
-                CASE WHEN \(waiting != nil) THEN now() END
+                CASE WHEN \(waiting != nil) THEN \(fragment: RunRepository.heldSinceLaunch) END
             )
             """
         )

@@ -3,21 +3,32 @@ import JSON
 import Postgres
 import Spec
 
-/// The template of a launch, as WhatsApp has it: what is not approved there would fail for each recipient.
+/// The template of a launch in each language that its message has, as WhatsApp has it: what is not approved there would fail for
+/// each recipient.
 struct LaunchTemplate: Sendable {
     /// The time after which a reading is too old to be relied on without a word.
     private static let staleness = 24.0 * 3_600
 
-    private let mode: TenantSpec.TemplateCheck
-    private let key: String
-    private let account: String
-    private let tenant: String
-    /// WhatsApp's view; `nil` if it has none, as far as is known.
-    private let seen: SeenTemplate?
+    /// The template in one language.
+    struct Language: Sendable {
+        /// With an underscore.
+        let code: String
+        /// WhatsApp's view; `nil` if it has none, as far as is known.
+        let seen: SeenTemplate?
+        /// The parts in which the text at WhatsApp is not that of the spec.
+        let differences: [TemplateComparison.Difference]
+    }
+
+    let mode: TenantSpec.TemplateCheck
+    /// The name at WhatsApp.
+    let name: String
+    /// The name of the account.
+    let account: String
+    let tenant: String
+    let languages: [Language]
     /// The end of the last whole reading; `nil` if the account was never read.
-    private let sweptAt: Date?
-    private let now: Date
-    private let differences: [TemplateComparison.Difference]
+    let sweptAt: Date?
+    let now: Date
 
     /// Reads what is known of the template of a message.
     ///
@@ -36,9 +47,10 @@ struct LaunchTemplate: Sendable {
         tenant: String,
         on connection: PostgresConnection
     ) async throws -> Self? {
-        guard let name = message["template"]?["name"]?.stringValue,
-            let language = message["template"]?["language"]?["code"]?.stringValue.map(TemplateState.language)
-        else { return nil }
+        let codes = MessageLanguages.all(of: message).compactMap { variant in
+            variant["template"]?["language"]?["code"]?.stringValue.map(TemplateState.language)
+        }
+        guard let name = message["template"]?["name"]?.stringValue, !codes.isEmpty else { return nil }
         let rows = try await connection.query(
             """
             SELECT a.name AS "accountName", a."wabaId", now() AS "now", w."sweptAt",
@@ -56,45 +68,57 @@ struct LaunchTemplate: Sendable {
             """
             SELECT t.* FROM whatsapp_templates t
             WHERE t."businessAccountId" = \(try row.decode("wabaId", as: String.self)) AND t.name = \(name)
-                AND t.language = \(language) AND t."goneAt" IS NULL
+                AND t.language = ANY(\(codes)::text[]) AND t."goneAt" IS NULL
             """
         )
-        let seen = try found.first.map(SeenTemplate.init(row:))
-        var differences: [TemplateComparison.Difference] = []
-        if let components = seen?.components {
+        .map(SeenTemplate.init(row:))
+        var specs: [TemplateSpec] = []
+        if found.contains(where: { $0.components != nil }) {
             let records = try await connection.query(
                 """
                 \(fragment: TemplateRecord.selection)
                 WHERE t.id = (SELECT c."templateId" FROM campaigns c WHERE c.id = \(campaign)) AND t."whatsappName" = \(name)
                 """
             )
-            let spec = try records.first.map(TemplateRecord.init(row:))?.spec.submissions
-                .first { TemplateState.language($0.language ?? "") == language }
-            if let spec {
-                differences =
-                    TemplateComparison(
-                        of: TemplateSubmission(spec).request,
-                        with: components,
-                        parameterFormat: seen?.parameterFormat
-                    )
-                    .differences
-            }
+            specs = try records.first.map(TemplateRecord.init(row:))?.spec.submissions ?? []
         }
         return Self(
             mode: mode,
-            key: "\(name) (\(language))",
+            name: name,
             account: try row.decode("accountName"),
             tenant: tenant,
-            seen: seen,
+            languages: codes.map { code in
+                let seen = found.first { $0.language == code }
+                let spec = specs.first { TemplateState.language($0.language ?? "") == code }
+                return Language(code: code, seen: seen, differences: differences(of: spec, from: seen))
+            },
             sweptAt: try row.decode("sweptAt"),
-            now: try row.decode("now"),
-            differences: differences
+            now: try row.decode("now")
         )
     }
 
-    /// The reason why WhatsApp would refuse the template, with the remedy, as the end of a sentence; `nil` if it would not.
-    var problem: String? {
-        guard let seen else {
+    private static func differences(
+        of spec: TemplateSpec?,
+        from seen: SeenTemplate?
+    ) -> [TemplateComparison.Difference] {
+        guard let spec, let seen, let components = seen.components else { return [] }
+        return TemplateComparison(
+            of: TemplateSubmission(spec).request,
+            with: components,
+            parameterFormat: seen.parameterFormat,
+            category: seen.category,
+            ttlSeconds: seen.ttlSeconds
+        )
+        .differences
+    }
+
+    /// The reason why WhatsApp would refuse the template in one of its languages, with the remedy, as the end of a sentence; `nil`
+    /// if it would refuse none.
+    var problem: String? { languages.lazy.compactMap { problem(of: $0) }.first }
+
+    private func problem(of language: Language) -> String? {
+        let key = "\(name) (\(language.code))"
+        guard let seen = language.seen else {
             return sweptAt == nil
                 ? "sends template `\(key)`, and account `\(account)` was not read at WhatsApp yet; a running daemon reads it, "
                     + "`campaignd templates sync --tenant \(tenant)` waits for that"
@@ -106,11 +130,17 @@ struct LaunchTemplate: Sendable {
                 "sends template `\(key)`, which is \(status) at WhatsApp\(reason); wait until it is approved, or see "
                 + "`campaignd templates list --tenant \(tenant)`"
         }
-        guard let first = differences.first else { return nil }
+        guard let first = language.differences.first else { return nil }
         return
             "sends template `\(key)`, whose text differs from the approved one (\(first.words)); submit it with `reconcile`, or "
             + "correct its spec"
     }
+
+    /// Decides on a run that was stopped for its template, as on a launch.
+    ///
+    /// - Parameter waits: True if it has waited for the approval since its launch, and not only since WhatsApp stopped the template.
+    /// - Returns: The reason why it stays stopped, as the end of a sentence; `nil` if it goes on.
+    func problem(ofRunThatWaits waits: Bool) -> String? { waits || mode == .strict ? problem : nil }
 
     /// Checks the template of a launch.
     ///
@@ -124,8 +154,10 @@ struct LaunchTemplate: Sendable {
     var remarks: [String] {
         if let problem { return ["the campaign \(problem)"] }
         guard let sweptAt, now.timeIntervalSince(sweptAt) > Self.staleness else { return [] }
+        let codes = languages.map(\.code).joined(separator: ", ")
         return [
-            "account `\(account)` was read at WhatsApp last at \(sweptAt.formatted(.iso8601)); template `\(key)` was approved then"
+            "account `\(account)` was read at WhatsApp last at \(sweptAt.formatted(.iso8601)); template `\(name) (\(codes))` was "
+                + "approved then"
         ]
     }
 }

@@ -176,7 +176,12 @@ extension SenderSituation {
         facts.templateApprovedAt = run.templateApprovedAt
         if run.quotaUntil == nil {
             let actor = action?.kind == .pause ? action?.actor : nil
-            facts.pause = WaitingFacts.Pause(since: facts.since, actor: actor, reason: run.statusReason)
+            facts.pause = WaitingFacts.Pause(
+                since: facts.since,
+                actor: actor,
+                reason: run.statusReason,
+                isHold: run.isTemplateHold
+            )
         }
         return facts
     }

@@ -27,8 +27,11 @@ public struct SenderSituation: Sendable {
         let held: Held?
         /// The last action on it.
         let lastAction: (kind: RunAction.Kind, actor: RunActor, at: Date)?
-        /// The time at which WhatsApp reported that its template can be sent; `nil` unless that is the last report, and the run is paused.
+        /// The time at which WhatsApp reported that its template can be sent; `nil` unless that is the last report in each language that
+        /// it sends, and the run is paused.
         let templateApprovedAt: Date?
+        /// True if it goes on by itself when WhatsApp approves its template.
+        let isTemplateHold: Bool
     }
 
     /// Messages of a run that wait for a time on the clocks of their contacts: that of the run, or the end of quiet hours.
@@ -149,13 +152,13 @@ extension SenderSituation {
             hasActions
             ? """
             LEFT JOIN LATERAL (
-                SELECT t."statusAt" FROM campaign_revisions v
-                JOIN senders o ON o.id = r."senderId"
-                JOIN whatsapp_templates t ON t."businessAccountId" = o."businessAccountId"
+                SELECT max(t."statusAt") FROM campaign_revisions v
+                JOIN senders s ON s.id = r."senderId"
+                JOIN whatsapp_templates t ON t."businessAccountId" = \(fragment: RunRepository.account)
                     AND t.name = v.content #>> '{message,template,name}'
                     AND \(fragment: TemplateState.isSent(by: "(v.content -> 'message')", in: "t.language"))
                 WHERE v.id = r."revisionId" AND r.status = \(run: .paused)
-                    AND t.status = ANY(\(Array(TemplateState.approved))::text[])
+                HAVING bool_and(coalesce(t.status = ANY(\(Array(TemplateState.approved))::text[]), false))
             ) p("approvedAt") ON true
             """
             : "CROSS JOIN (SELECT NULL::timestamptz) p(\"approvedAt\")"
@@ -198,6 +201,7 @@ extension SenderSituation {
                 coalesce(r."startedAt", r."createdAt") AS since, r."expectedCount", r."recipientCount",
                 r."inWindowCount", \(fragment: RunCounters.columns), a.action, a.who, a."createdAt" AS "actedAt",
                 w.first AS "cappedFirst", w.last AS "cappedLast", p."approvedAt",
+                r."templateHeldAt" IS NOT NULL AS "isTemplateHold",
                 h.messages AS "heldMessages", h.first AS "heldFirst", h.last AS "heldLast", h."lastMessages"::bigint AS "lastHeld",
                 h.quiet AS "isHeldQuiet"
             FROM campaign_runs r
@@ -291,6 +295,7 @@ extension SenderSituation.Run {
             held = nil
         }
         templateApprovedAt = try row.decode("approvedAt")
+        isTemplateHold = try row.decode("isTemplateHold")
         let kind = try row.decode("action", as: String?.self).flatMap(RunAction.Kind.init(rawValue:))
         if let kind, let who = try row.decode("who", as: String?.self),
             let at = try row.decode("actedAt", as: Date?.self)

@@ -106,9 +106,11 @@ public struct WaitingFacts: Hashable, Sendable {
         public let since: Date?
         public let actor: RunActor?
         public let reason: String?
+        /// True if it ends by itself when WhatsApp approves the template.
+        public let isHold: Bool
 
-        public init(since: Date?, actor: RunActor?, reason: String?) {
-            (self.since, self.actor, self.reason) = (since, actor, reason)
+        public init(since: Date?, actor: RunActor?, reason: String?, isHold: Bool = false) {
+            (self.since, self.actor, self.reason, self.isHold) = (since, actor, reason, isHold)
         }
     }
 
@@ -162,7 +164,7 @@ extension WaitingFacts {
         case .storeUnreachable, .noToken, .whatsappUnreachable: reported(reason)
         case .paused: paused ?? quotaThatHasReturned ?? templateThatHasReturned
         case .insufficientBalance: stopped(by: .balance, reason)
-        case .templateNotApproved: stopped(by: .template, reason)
+        case .templateNotApproved: templateStopped
         case .quota: quota
         case .rateLimited: rateLimited
         case .quietHours: quiet
@@ -201,6 +203,21 @@ extension WaitingFacts {
         return Waiting(reason, since: pause.since ?? since, by: actor, detail: pause.reason)
     }
 
+    /// Says whether a person has to do something once WhatsApp has approved the template.
+    private var templateStopped: Waiting? {
+        guard let stop = stopped(by: .template, .templateNotApproved) else { return nil }
+        let next =
+            pause?.isHold == true
+            ? "goes on by itself when WhatsApp approves the template"
+            : "does not go on by itself; when WhatsApp has approved the template, go on with `campaignd resume`"
+        return Waiting(
+            stop.reason,
+            since: stop.since,
+            by: stop.actor,
+            detail: "\(stop.detail ?? stop.reason.meaning); it \(next)"
+        )
+    }
+
     private var quiet: Waiting? {
         if let quietUntil { return Waiting(.quietHours, since: max(quietSince ?? since, since), until: quietUntil) }
         let detail = "quiet hours on the clocks of those who are left"
@@ -214,7 +231,8 @@ extension WaitingFacts {
     }
 
     private var templateThatHasReturned: Waiting? {
-        guard let pause, pause.actor == .template, let templateApprovedAt, templateApprovedAt > pause.since ?? since
+        guard let pause, pause.actor == .template, !pause.isHold, let templateApprovedAt,
+            templateApprovedAt > pause.since ?? since
         else {
             return nil
         }

@@ -50,10 +50,11 @@ struct RetryCommand: AsyncParsableCommand {
                 .open(.id(preview.run.campaignID), tenant: preview.run.tenantID, codes: codes, by: .commandLine)
             let outlook = try await OutlookRepository(pool: pool).outlook(of: retry.run)
             let document = try await retry.run.document(pool)
+            let warnings = try await SendCommand.warnings(onRun: retry.run.id, pool)
             output.write(
                 ["messages": .integer(preview.total), "run": document],
                 text: SendCommand.summary(of: retry.run, outlook, as: "is sent again where it failed")
-                    + (retry.quota.map(SendCommand.lines(of:)) ?? "")
+                    + (retry.quota.map(SendCommand.lines(of:)) ?? "") + warnings
             )
         }
     }

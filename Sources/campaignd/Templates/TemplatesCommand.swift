@@ -118,7 +118,8 @@ struct SyncTemplatesCommand: AsyncParsableCommand {
         commandName: "sync",
         abstract: "Have the accounts read at WhatsApp now, and wait for it.",
         discussion: """
-            A running daemon reads them. Exits with 1 if none has within the time.
+            A running daemon reads them. Exits with 1 as soon as a reading has failed and no other is under way, with the \
+            reason, or if none has read them within the time.
 
             Examples:
               campaignd templates sync --tenant acme
@@ -149,8 +150,8 @@ struct SyncTemplatesCommand: AsyncParsableCommand {
             while true {
                 let views = try await AccountViewRepository(pool: pool).views(tenant: owner.tenant)
                     .filter { account == nil || $0.name == account }
-                let waiting = views.filter { ($0.sweptFrom ?? .distantPast) < asked }
-                if waiting.isEmpty {
+                let readings = views.map { $0.reading(since: asked, until: asked + Double(timeout)) }
+                if readings.allSatisfy({ $0 == .done }) {
                     let text = views.map {
                         "\(Terminal.harmless($0.name)): \(NumberText.count($0.templates.count { $0.goneAt == nil }, "template"))\n"
                     }
@@ -169,13 +170,15 @@ struct SyncTemplatesCommand: AsyncParsableCommand {
                     )
                     return
                 }
-                guard ContinuousClock.now < end else {
-                    throw SyncError.late(
-                        waiting.map { view in
-                            view.name
-                                + ((view.errorAt ?? .distantPast) >= asked ? view.error.map { ": \($0)" } ?? "" : "")
+                if ContinuousClock.now >= end || !readings.contains(.open) {
+                    let reasons = zip(views, readings).compactMap { view, reading -> String? in
+                        switch reading {
+                        case .done: nil
+                        case .open: "\(view.name): not within \(timeout) s; check that a daemon runs, and its log"
+                        case .failed(let reason): "\(view.name): \(reason)"
                         }
-                    )
+                    }
+                    throw SyncError.notRead(reasons)
                 }
                 // A daemon reads, which tells nobody when it is done.
                 try await Task.sleep(for: .milliseconds(500))
@@ -196,16 +199,15 @@ private struct NothingToSubmit: Error, CustomStringConvertible {
 
 private enum SyncError: Error, CustomStringConvertible {
     case noAccount(tenant: String, account: String?)
-    case late([String])
+    case notRead([String])
 
     var description: String {
         switch self {
         case .noAccount(let tenant, let account):
             "tenant `\(Terminal.harmless(tenant))` has no account\(account.map { " `\(Terminal.harmless($0))`" } ?? "s"); "
                 + "add `kind: Account` to its specs and run `reconcile`"
-        case .late(let accounts):
-            "not read in time: \(accounts.map { Terminal.harmless($0) }.joined(separator: "; ")). "
-                + "Check that a daemon runs, and its log"
+        case .notRead(let accounts):
+            "not read: \(accounts.map { Terminal.harmless($0) }.joined(separator: "; "))"
         }
     }
 }

@@ -162,7 +162,7 @@ struct SubmissionCrashTests {
             let before = try await stage.run("campaignd", "templates", "list", "--tenant", "test")
             #expect(before.exitCode == 0 && before.output.contains("not read"), "\(before.output)\(before.errors)")
             let late = try await stage.run("campaignd", "templates", "sync", "--tenant", "test", "--timeout", "1")
-            #expect(late.exitCode == 1 && late.errors.contains("Check that a daemon runs"), "\(late.errors)")
+            #expect(late.exitCode == 1 && late.errors.contains("check that a daemon runs"), "\(late.errors)")
             let daemon = try await stage.start()
             try await eventually(within: .seconds(60), "the wishes are settled") {
                 try await stage.statuses() == ["done", "done"]
@@ -190,6 +190,15 @@ struct SubmissionCrashTests {
                 try await stage.statuses() == ["done", "done"]
             }
             #expect(stage.creations.count == 2)
+            // A reading that fails ends the wait.
+            var settings = stage.simulator.managementSettings
+            settings.faults = [ManagementFault(mode: .drop)]
+            try stage.simulator.setManagement(settings)
+            let start = ContinuousClock.now
+            let failed = try await stage.run("campaignd", "templates", "sync", "--tenant", "test", "--timeout", "110")
+            let reason = "main: the answer of WhatsApp was lost"
+            #expect(failed.exitCode == 1 && failed.errors.contains(reason), "\(failed)")
+            #expect(ContinuousClock.now - start < .seconds(60))
             daemon.signal(SIGTERM)
             #expect(try await daemon.outcome().exitCode == 0)
         }

@@ -120,6 +120,16 @@ struct AccountPlanTests {
                 ]
             )
             try await fixture.pool.execute(
+                #"UPDATE whatsapp_numbers SET status = 'CONNECTED', "goneAt" = '2026-05-01 10:00:00Z' WHERE "phoneNumberId" = '1066'"#
+            )
+            #expect(
+                try await fixture.plan(text).accountRemarks.contains(
+                    "the number of sender `second` is not in acme/Account/main any more, since the reading at "
+                        + "2026-05-01T10:00:00Z: correct `phoneNumberId` or `account` of the sender"
+                )
+            )
+            try await fixture.pool.execute("UPDATE whatsapp_numbers SET \"goneAt\" = NULL")
+            try await fixture.pool.execute(
                 #"UPDATE whatsapp_accounts SET "businessId" = '506', "messagingLimit" = 100000"#
             )
             try await fixture.pool.execute("UPDATE whatsapp_numbers SET status = 'CONNECTED', quality = 'GREEN'")

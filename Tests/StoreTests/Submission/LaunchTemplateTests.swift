@@ -39,18 +39,71 @@ struct LaunchTemplateTests {
     private static func see(
         _ status: String,
         body: String = "Hi there, all of you.",
+        language: String = "en",
+        category: String? = nil,
+        ttl: Int? = nil,
         in fixture: Fixture
     ) async throws {
         try await fixture.pool.execute(
             """
-            INSERT INTO whatsapp_templates ("businessAccountId", name, language, status, "statusAt", components, "readAt")
-            VALUES ('77', 'hello', 'en', \(status), now(), jsonb_build_array(
+            INSERT INTO whatsapp_templates (
+                "businessAccountId", name, language, status, "statusAt", components, "readAt", category, "ttlSeconds"
+            )
+            VALUES ('77', 'hello', \(language), \(status), now(), jsonb_build_array(
                 jsonb_build_object('type', 'BODY', 'text', \(body)::text)
-            ), now())
-            ON CONFLICT ("businessAccountId", name, language)
-                DO UPDATE SET status = excluded.status, components = excluded.components
+            ), now(), \(category), \(ttl))
+            ON CONFLICT ("businessAccountId", name, language) DO UPDATE SET
+                status = excluded.status, components = excluded.components, category = excluded.category,
+                "ttlSeconds" = excluded."ttlSeconds"
             """
         )
+    }
+
+    /// Sends the campaign in two languages, by a template that has both.
+    private static func addLanguages(_ fixture: Fixture) async throws {
+        try await addTemplate(fixture)
+        try await fixture.pool.execute(
+            """
+            UPDATE templates SET parts = '{"languages":{"fr":{"body":"Salut à vous tous, les amis."}},"fallback":"en"}'
+            """
+        )
+        try await fixture.pool.execute(
+            """
+            UPDATE campaigns SET "messageTemplate" = '{"type":"template",
+                "template":{"name":"hello","language":{"code":"{{language}}"}},
+                "languages":{"fallback":"en","components":{"en":[],"fr":[]}}}'
+            """
+        )
+    }
+
+    /// Has WhatsApp report an approval, as a webhook does.
+    private static func approve(
+        _ language: String = "en",
+        _ status: String = "APPROVED",
+        in fixture: Fixture
+    ) async throws -> InboundRepository.Effects {
+        var report = InboundReport()
+        report.facts = [
+            AccountFact(
+                businessAccountID: "77",
+                at: Date().addingTimeInterval(1),
+                .templateStatus(name: "hello", language: language, status: status, reason: nil)
+            )
+        ]
+        return try await InboundRepository(pool: fixture.pool).apply(report)
+    }
+
+    /// A run that waits for its template.
+    private static func waitingRun(_ fixture: Fixture) async throws -> UUID {
+        try await fixture.pool.execute("UPDATE campaigns SET \"startWhenApproved\" = true")
+        let run = try await fixture.launch(at: Date())
+        #expect(try await fixture.value("SELECT status FROM campaign_runs") == RunStatus.paused)
+        return run
+    }
+
+    /// Resumes what a reading of the templates would.
+    private static func read(_ fixture: Fixture) async throws -> [UUID] {
+        try await RunRepository(pool: fixture.pool).resumeHeld(byTemplates: ["hello", "other"], account: "77").resumed
     }
 
     /// Gives the campaign a template with a text.
@@ -165,16 +218,157 @@ struct LaunchTemplateTests {
             #expect(reason.hasPrefix("waits for WhatsApp: the campaign sends template `hello (en)`, which is PENDING"))
             let actions: [String] = try await fixture.column("SELECT action || ' ' || who FROM run_actions ORDER BY id")
             #expect(actions.last == "pause guard:template")
-            var report = InboundReport()
-            report.facts = [
-                AccountFact(
-                    businessAccountID: "77",
-                    at: Date().addingTimeInterval(1),
-                    .templateStatus(name: "hello", language: "en", status: "APPROVED", reason: nil)
-                )
-            ]
-            _ = try await InboundRepository(pool: fixture.pool).apply(report)
+            _ = try await Self.approve(in: fixture)
             #expect(try await state() == ["running running"])
+        }
+    }
+
+    /// WhatsApp has the text of before an edit that waits there, and tells of it once more.
+    @Test(arguments: ["APPROVED", "REINSTATED", "UNARCHIVED"])
+    func aLaunchThatWaitsForItsTextDoesNotSendTheOldOne(event: String) async throws {
+        try await Self.with { fixture in
+            try await Self.addTemplate(fixture)
+            try await Self.see("APPROVED", body: "The old text for all of you.", in: fixture)
+            let run = try await Self.waitingRun(fixture)
+            #expect(try await Self.approve("en", event, in: fixture).resumed.isEmpty)
+            #expect(try await Self.read(fixture).isEmpty)
+            let reason: String = try await fixture.value("SELECT \"statusReason\" FROM campaigns")
+            #expect(reason.contains("text differs from the approved one"), "\(reason)")
+            // The new text is approved: neither status nor its time moves.
+            try await Self.see(event, in: fixture)
+            #expect(try await Self.read(fixture) == [run])
+        }
+    }
+
+    /// The author mends the text while WhatsApp reviews the former one.
+    @Test func aTextThatIsMendedDuringTheReviewIsWaitedFor() async throws {
+        try await Self.with { fixture in
+            try await Self.addTemplate(fixture)
+            try await Self.see("PENDING", in: fixture)
+            let run = try await Self.waitingRun(fixture)
+            try await fixture.pool.execute("UPDATE templates SET body = 'Hello there, all of you.'")
+            #expect(try await Self.approve(in: fixture).resumed.isEmpty)
+            let reason: String = try await fixture.value("SELECT \"statusReason\" FROM campaign_runs")
+            #expect(
+                reason.hasPrefix("waits for WhatsApp: the campaign sends template `hello (en)`, whose text differs")
+            )
+            try await Self.see("APPROVED", body: "Hello there, all of you.", in: fixture)
+            #expect(try await Self.read(fixture) == [run])
+        }
+    }
+
+    @Test func eachLanguageIsChecked() async throws {
+        try await Self.with { fixture in
+            try await Self.addLanguages(fixture)
+            try await Self.see("APPROVED", in: fixture)
+            let missing = try await Self.problem(fixture) ?? ""
+            #expect(missing.hasPrefix("sends template `hello (fr)`, which WhatsApp does not have"), "\(missing)")
+            try await Self.see("APPROVED", body: "Autre chose pour vous tous.", language: "fr", in: fixture)
+            let other = try await Self.problem(fixture) ?? ""
+            #expect(other.hasPrefix("sends template `hello (fr)`, whose text differs"), "\(other)")
+            try await Self.see("APPROVED", body: "Salut à vous tous, les amis.", language: "fr", in: fixture)
+            #expect(try await Self.problem(fixture) == nil)
+        }
+    }
+
+    @Test func aLaunchWaitsForAllLanguages() async throws {
+        try await Self.with { fixture in
+            try await Self.addLanguages(fixture)
+            try await Self.see("PENDING", in: fixture)
+            try await Self.see("PENDING", body: "Salut à vous tous, les amis.", language: "fr", in: fixture)
+            let run = try await Self.waitingRun(fixture)
+            #expect(try await Self.approve("en", in: fixture).resumed.isEmpty)
+            let reason: String = try await fixture.value("SELECT \"statusReason\" FROM campaign_runs")
+            #expect(reason.contains("`hello (fr)`, which is PENDING"), "\(reason)")
+            #expect(try await Self.approve("fr", in: fixture).resumed == [run])
+        }
+    }
+
+    /// The run is there once, although its template is two at WhatsApp.
+    @Test func aRunInSeveralLanguagesIsCountedOnce() async throws {
+        try await Self.with { fixture in
+            try await Self.addLanguages(fixture)
+            try await Self.see("APPROVED", in: fixture)
+            try await Self.see("APPROVED", body: "Salut à vous tous, les amis.", language: "fr", in: fixture)
+            let run = try await fixture.launch(at: Date())
+            try await RunRepository(pool: fixture.pool).pause(run, reason: "132001", by: .template)
+            let situations = try await fixture.pool.withConnection { connection in
+                try await SenderSituation.read(where: "true", withActions: true, on: connection)
+            }
+            #expect(situations.values.flatMap(\.runs).map(\.id) == [run])
+        }
+    }
+
+    @Test func lifetimesAreCompared() async throws {
+        try await Self.with { fixture in
+            try await Self.addTemplate(fixture)
+            try await fixture.pool.execute("UPDATE templates SET parts = '{\"ttl\":300}'")
+            try await Self.see("APPROVED", category: "utility", ttl: 60, in: fixture)
+            #expect(try await Self.problem(fixture)?.contains("ttl is \"60 s\" at WhatsApp") == true)
+            try await Self.see("APPROVED", category: "utility", ttl: 300, in: fixture)
+            #expect(try await Self.problem(fixture) == nil)
+        }
+    }
+
+    /// The account does not list the number of the sender, so that only its spec names the account.
+    @Test func aRunOfANumberThatIsNotListedGoesOn() async throws {
+        try await Self.with { fixture in
+            try await fixture.pool.execute("UPDATE senders SET \"businessAccountId\" = NULL")
+            try await Self.see("PENDING", in: fixture)
+            let run = try await Self.waitingRun(fixture)
+            #expect(try await Self.approve(in: fixture).resumed == [run])
+        }
+    }
+
+    /// A run that was stopped for its template goes on after news of it: what was read before does not count.
+    @Test func aRunThatWasStoppedNeedsNewsOfItsTemplate() async throws {
+        try await Self.with { fixture in
+            try await Self.see("APPROVED", in: fixture)
+            let run = try await fixture.launch(at: Date())
+            try await RunRepository(pool: fixture.pool).pause(
+                run,
+                reason: "132015",
+                by: .template,
+                templateHeldAt: Date() + 5
+            )
+            #expect(try await Self.read(fixture).isEmpty)
+            try await fixture.pool.execute("UPDATE whatsapp_templates SET \"readAt\" = now() + interval '70 seconds'")
+            #expect(try await Self.read(fixture) == [run])
+        }
+    }
+
+    @Test(arguments: [true, false])
+    func testsAndRetriesAreRefusedAsLaunchesAre(isTest: Bool) async throws {
+        try await Self.with { fixture in
+            let number = "+254700000001"
+            try await fixture.pool.execute(
+                """
+                INSERT INTO tenants ("tenantId", name, "testRecipients")
+                VALUES ('acme', 'acme', jsonb_build_array(\(number)::text))
+                """
+            )
+            try await Self.see("APPROVED", in: fixture)
+            if !isTest {
+                let run = try await fixture.launch(at: Date())
+                try await fixture.send(run, failing: [0: "131000", 1: "131000", 2: "131000"])
+            }
+            try await Self.see("REJECTED", in: fixture)
+            let error = await #expect(throws: LaunchError.self) {
+                if isTest {
+                    _ = try await TestSendRepository(pool: fixture.pool).open(
+                        .name("promo"),
+                        tenant: "acme",
+                        to: [number]
+                    )
+                } else {
+                    _ = try await RetryRepository(pool: fixture.pool).open(.name("promo"), tenant: "acme")
+                }
+            }
+            #expect(
+                error?.description.contains("which is REJECTED at WhatsApp") == true,
+                "\(String(describing: error))"
+            )
+            #expect(try await fixture.value("SELECT count(*) FROM campaign_runs") == (isTest ? 0 : 1))
         }
     }
 }

@@ -140,7 +140,9 @@ struct OutlookTests {
             let waiting = try await Self.outlook(run, fixture).waiting
             #expect(waiting.reason == (isTemplate ? .templateNotApproved : .paused))
             #expect(waiting.actor == (isTemplate ? .template : .webhook))
-            #expect(waiting.detail == "the template was paused")
+            let next =
+                "; it does not go on by itself; when WhatsApp has approved the template, go on with `campaignd resume`"
+            #expect(waiting.detail == "the template was paused" + (isTemplate ? next : ""))
         }
     }
 

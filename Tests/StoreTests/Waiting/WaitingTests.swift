@@ -72,6 +72,27 @@ struct WaitingTests {
         #expect(old.reason == .paused && old.detail == "190: expired" && old.since == Self.opened)
     }
 
+    @Test func aTemplateSaysWhetherAPersonHasToDoSomething() {
+        let held = Waiting(
+            Self.facts {
+                $0.pause = .init(since: Self.now - 30, actor: .template, reason: "132015: paused", isHold: true)
+            }
+        )
+        #expect(held.reason == .templateNotApproved)
+        #expect(held.detail == "132015: paused; it goes on by itself when WhatsApp approves the template")
+        let stopped = Waiting(Self.facts { $0.pause = Self.pause(by: .template, "132001: unknown") })
+        #expect(stopped.detail?.hasPrefix("132001: unknown; it does not go on by itself; ") == true)
+        #expect(stopped.detail?.hasSuffix("go on with `campaignd resume`") == true)
+        // A hold whose template was approved meanwhile waits for its text, and nobody needs to resume it.
+        let approved = Waiting(
+            Self.facts {
+                $0.pause = .init(since: Self.now - 30, actor: .template, reason: "its text", isHold: true)
+                $0.templateApprovedAt = Self.now - 5
+            }
+        )
+        #expect(approved.reason == .templateNotApproved)
+    }
+
     @Test func aLaunchThatNoDaemonCanEndSaysSo() {
         let launch = Waiting(Self.facts { $0.isLaunching = true })
         #expect(launch.reason == .launching && launch.detail == nil)
