@@ -20,6 +20,8 @@ package final class GraphClient: Sendable {
     /// The address of the API with its version, without a slash at the end.
     package let url: String
     let client: HTTPClient
+    private let outbound: OutboundSettings
+    private let connectTimeout: Duration
 
     /// Makes a client.
     ///
@@ -37,6 +39,18 @@ package final class GraphClient: Sendable {
             throw .malformed("WHATSAPP_API_URL", problem: "`\(url)` is no http or https address")
         }
         self.url = url
+        (self.outbound, self.connectTimeout) = (outbound, connectTimeout)
+        client = HTTPClient(
+            eventLoopGroup: HTTPClient.defaultEventLoopGroup,
+            configuration: Self.configuration(for: origin, outbound, connectTimeout)
+        )
+    }
+
+    private static func configuration(
+        for origin: HTTPOrigin,
+        _ outbound: OutboundSettings,
+        _ connectTimeout: Duration
+    ) -> HTTPClient.Configuration {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow, decompression: .disabled)
         configuration.timeout.connect = TimeAmount(connectTimeout)
         configuration.httpVersion = .http1Only
@@ -58,7 +72,7 @@ package final class GraphClient: Sendable {
             if let path = outbound.certificateFile { tls.trustRoots = .file(path) }
             configuration.tlsConfiguration = tls
         }
-        client = HTTPClient(eventLoopGroup: HTTPClient.defaultEventLoopGroup, configuration: configuration)
+        return configuration
     }
 
     /// Makes a client of `WHATSAPP_API_URL` and the settings of the way out.
@@ -172,38 +186,41 @@ package final class GraphClient: Sendable {
         }
     }
 
-    /// Reads a file of another server, without a token.
+    /// Reads a file of another server, without a token, if the server is in the public internet.
     ///
     /// - Parameters:
     ///   - url: The address of the file.
     ///   - limit: The most bytes.
     ///   - deadline: The longest time until the whole file is here.
     /// - Returns: The status, and the file; `nil` for a larger one.
-    /// - Throws: ``GraphError``.
+    /// - Throws: ``GraphError``, or ``PublicAddress/Refused``.
     func download(
         _ url: String,
         upTo limit: Int,
         within deadline: Duration
-    ) async throws(GraphError) -> (HTTPResponseStatus, ByteBuffer?) {
+    ) async throws -> (HTTPResponseStatus, ByteBuffer?) {
         typealias File = (HTTPResponseStatus, ByteBuffer?)
-        let outcome = await withTaskGroup(of: Result<File, GraphError>?.self) { group in
+        let outcome = await withTaskGroup(of: Result<File, any Error>?.self) { group in
             group.addTask {
+                let configuration: HTTPClient.Configuration
                 do {
-                    let request = HTTPClientRequest(url: url)
-                    let response = try await self.client.execute(request, timeout: TimeAmount(deadline))
-                    do {
-                        return .success((response.status, try await response.body.collect(upTo: limit)))
-                    } catch is NIOTooManyBytesError {
-                        return .success((response.status, nil))
-                    }
+                    configuration = try await self.configuration(ofDownload: url)
                 } catch {
-                    return .failure(Self.error(of: error))
+                    return .failure(error)
                 }
+                // Its own client, because which address a name has is a setting of the client.
+                let client = HTTPClient(
+                    eventLoopGroup: HTTPClient.defaultEventLoopGroup,
+                    configuration: configuration
+                )
+                let outcome = await Self.file(url, upTo: limit, within: deadline, of: client)
+                try? await client.shutdown()
+                return outcome
             }
             group.addTask {
                 // As for calls: the library's deadline ends with the head of the answer.
                 do { try await Task.sleep(for: deadline) } catch { return nil }
-                return .failure(.lost("no whole file within \(deadline.components.seconds) s"))
+                return .failure(GraphError.lost("no whole file within \(deadline.components.seconds) s"))
             }
             defer { group.cancelAll() }
             while let outcome = await group.next() {
@@ -212,6 +229,45 @@ package final class GraphClient: Sendable {
             return .failure(GraphError.lost("cancelled"))
         }
         return try outcome.get()
+    }
+
+    private static func file(
+        _ url: String,
+        upTo limit: Int,
+        within deadline: Duration,
+        of client: HTTPClient
+    ) async -> Result<(HTTPResponseStatus, ByteBuffer?), any Error> {
+        do {
+            let response = try await client.execute(HTTPClientRequest(url: url), timeout: TimeAmount(deadline))
+            do {
+                return .success((response.status, try await response.body.collect(upTo: limit)))
+            } catch is NIOTooManyBytesError {
+                return .success((response.status, nil))
+            }
+        } catch {
+            return .failure(Self.error(of: error))
+        }
+    }
+
+    /// Returns the settings of a client that reads one file, and connects only to an address that was checked.
+    private func configuration(ofDownload url: String) async throws -> HTTPClient.Configuration {
+        // The host as the library reads it, or the library would resolve another one.
+        guard let origin = HTTPOrigin(url: url), let host = URL(string: url)?.host else {
+            throw PublicAddress.Refused(host: url)
+        }
+        var configuration = Self.configuration(for: origin, outbound, connectTimeout)
+        guard !outbound.allowsPrivateLinks else { return configuration }
+        do {
+            configuration.dnsOverride[host] = try await PublicAddress.address(of: host)
+        } catch let refusal as PublicAddress.Refused {
+            throw refusal
+        } catch {
+            // Behind a proxy there may be no name server; which names the proxy resolves is up to it.
+            guard outbound.proxy(for: origin) != nil else {
+                throw GraphError.notWritten("the name `\(host)` has no address")
+            }
+        }
+        return configuration
     }
 
     /// Tells requests that were not written from those that may have been.

@@ -8,12 +8,16 @@ package struct OutboundSettings: Sendable {
     /// The hosts that are reached directly, in lower case; see ``init(_:)``.
     var direct: [String] = []
 
+    /// True if samples behind links are also read from this machine and its network; for tests.
+    package var allowsPrivateLinks = false
+
     package init() {}
 
-    /// Reads `SSL_CERT_FILE`, `HTTPS_PROXY` and `NO_PROXY`; the latter two also in lower case, as curl does.
+    /// Reads `SSL_CERT_FILE`, `PRIVATE_LINKS`, `HTTPS_PROXY` and `NO_PROXY`; the latter two also in lower case, as curl does.
     ///
     /// - Throws: ``ConfigurationError`` if there are no certificates in the file, or the proxy is none of HTTP.
     package init(_ variables: Variables) throws(ConfigurationError) {
+        allowsPrivateLinks = try variables.isOn("PRIVATE_LINKS") ?? false
         if let path = variables["SSL_CERT_FILE"] {
             certificateFile = path
             do throws(UnusableCertificates) {

@@ -25,6 +25,7 @@ enum RunEnvironment {
         Variable("HTTPS_PROXY", "proxy of requests to WhatsApp", "none"),
         Variable("NO_PROXY", "hosts without the proxy", "none"),
         Variable("SSL_CERT_FILE", "certificates to trust", "the system's"),
+        Variable("PRIVATE_LINKS", "samples from private addresses", "off"),
         Variable("HTTP_HOST", "address of API and webhook", "127.0.0.1"),
         Variable("HTTP_PORT", "its port; 0 takes a free one", "8080"),
         Variable("TLS_CERTIFICATE_FILE", "certificate of the server", "plain HTTP"),

@@ -52,7 +52,8 @@ struct HistoryRevertCommand: AsyncParsableCommand {
         discussion: """
             Only documents of specs that the entry changed are replaced, added or removed. Review the folder, for example \
             with git diff, and apply it with `reconcile` like any other change. Nothing is written if one of the specs was \
-            changed since, unless --force is given.
+            changed since, unless --force is given. Files that the specs named, and that are not in the folder, are written \
+            to `media` beside them; with --patch they are only listed.
 
             Examples:
               reconcile history revert 12
@@ -76,7 +77,13 @@ struct HistoryRevertCommand: AsyncParsableCommand {
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
-        let entry = try await HistoryEntry.find(number, in: database)
+        try await database.withPool { pool in
+            guard let entry = try await HistoryEntry.read(number, pool: pool) else { throw HistoryError.unknown(number) }
+            try await revert(entry, MediaRepository(pool: pool))
+        }
+    }
+
+    private func revert(_ entry: HistoryEntry, _ stored: MediaRepository) async throws {
         let catalog = await BlockingWork.run { [path, name = environment.selected] in
             SpecCatalog.load(directory: path, environment: name)
         }
@@ -84,7 +91,8 @@ struct HistoryRevertCommand: AsyncParsableCommand {
             throw RevertProblem.invalid(errors: catalog.diagnostics.count { $0.severity == .error }, path: path)
         }
         let root = URL(filePath: path, directoryHint: .isDirectory)
-        let reversal = try SpecReversal(of: entry, in: catalog, root: path) { file in
+        let types = try await stored.types(ofTenants: entry.tenants)
+        let reversal = try SpecReversal(of: entry, in: catalog, root: path, types: types) { file in
             let url = root.appending(path: file)
             guard FileManager.default.fileExists(atPath: url.path) else { return nil }
             return try String(contentsOf: url, encoding: .utf8)
@@ -98,15 +106,31 @@ struct HistoryRevertCommand: AsyncParsableCommand {
         guard !reversal.edits.isEmpty else {
             return Terminal.complain("All specs are as they were before entry \(number).\n")
         }
-        for edit in reversal.edits {
-            if patch {
+        if patch {
+            for edit in reversal.edits {
                 Terminal.write(UnifiedPatch.text(path: patchPath(edit.path), from: edit.before, to: edit.after))
-            } else {
-                try write(edit, to: root.appending(path: edit.path))
             }
+            for medium in reversal.media {
+                Terminal.complain(
+                    "warning: the patch names \(patchPath(medium.path)), which is not in the folder; `reconcile history revert "
+                        + "\(number)` without --patch writes it\n"
+                )
+            }
+            return
         }
-        guard !patch else { return }
+        // Specs without their files are not valid, and a second call reads the specs, so the files come first.
+        for medium in reversal.media { try await write(medium, to: root.appending(path: medium.path), stored) }
+        for edit in reversal.edits { try write(edit, to: root.appending(path: edit.path)) }
         Terminal.complain("Nothing was applied: review the files, then run `reconcile --dry-run`.\n")
+    }
+
+    private func write(_ medium: Exporter.Medium, to url: URL, _ stored: MediaRepository) async throws {
+        guard let bytes = try await stored.bytes(of: medium.key)?.bytes else {
+            return Terminal.complain("warning: \(url.relativePath) is not stored any more; put the file there\n")
+        }
+        try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try Data(bytes).write(to: url)
+        Terminal.complain("wrote \(url.relativePath)\n")
     }
 
     /// Replaces a file as a whole, so that a second call can finish what an interrupted one began.

@@ -23,7 +23,7 @@ struct TestSendTests {
         "Identity/ContactDuplicates.swift": (1, .included), "Inbound/AccountFactRepository.swift": (1, .named),
         "Inbound/InboundRepository.swift": (1, .included), "Inbound/RunResponses.swift": (2, .named),
         "Managed/ManagedCampaigns.swift": (1, .named), "Media/MediaRepository.swift": (1, .included),
-        "Media/MediaUploadRepository+reports.swift": (1, .named),
+        "Media/MediaUploadRepository+reports.swift": (1, .named), "Media/MediaUploadRepository.swift": (1, .named),
         "Message/MessageRepository+cap.swift": (2, .named),
         "Message/MessageRepository+recovery.swift": (1, .included),
         "Message/MessageRepository+statuses.swift": (1, .named), "Message/MessageRepository.swift": (1, .named),

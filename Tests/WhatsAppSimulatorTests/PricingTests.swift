@@ -9,12 +9,13 @@ struct PricingTests {
     private static let october = Date(timeIntervalSince1970: 1_790_812_800)
     private static let november = Date(timeIntervalSince1970: 1_793_491_200)
 
-    private static func message(isTemplate: Bool) throws -> AdmittedMessage {
+    private static func message(isTemplate: Bool, category: String? = nil) throws -> AdmittedMessage {
         AdmittedMessage(
             recipient: try #require(Recipient(to: "+254700000001", requiresPlus: true)),
             callbackData: nil,
             isTemplate: isTemplate,
             isMarketing: false,
+            category: category,
             isHeld: false,
             template: nil,
             waID: "254700000001",
@@ -32,6 +33,17 @@ struct PricingTests {
         let message = try Self.message(isTemplate: isTemplate)
         if wrote { state.open(message.recipient, phoneNumberID: "1", now: 0) }
         #expect(state.isFree(message, category: category, phoneNumberID: "1", now: 1, date: date) == isFree)
+    }
+
+    /// Statuses name the category of the template, if the simulator knows it.
+    @Test(arguments: [("utility", "utility"), (nil, "marketing")])
+    func statusesNameTheCategoryOfTheTemplate(category: String?, billed: String) throws {
+        let message = try Self.message(isTemplate: true, category: category)
+        let subject = PendingMessage.Subject(wamid: "wamid.1", phoneNumberID: "1", message: message, isFree: false)
+        let payload = StatusPayload(accountID: "1", displayPhoneNumber: "1", pricingCategory: "marketing")
+        let body = payload.body(of: [StatusEvent(subject: subject, status: .delivered)], at: 1_790_812_800)
+        let text = String(decoding: body, as: UTF8.self)
+        #expect(text.contains("\"category\":\"\(billed)\""), "\(text)")
     }
 
     @Test func aThousandAreFreeInAMonthOfANumber() throws {

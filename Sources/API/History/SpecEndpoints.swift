@@ -73,7 +73,8 @@ struct SpecEndpoints: Sendable {
             tag: "specs",
             summary: "Get a campaign as YAML, with the difference to the revision before",
             details:
-                "A revision is the content that runs send: message and audience. `difference` shows what the last one changed. A "
+                "A revision is the content that runs send: message and audience. `revision` is that of the content in force, and "
+                + "`difference` shows what it changed since the newest other one: a content that is taken back has its former number. A "
                 + "campaign that was neither applied nor launched has no revision.",
             responses: [.json(.ok, "The spec.", .object(SpecShapes.spec), example: SpecShapes.specExample)],
             handle: .checked { call in
@@ -295,10 +296,10 @@ private enum SpecShapes {
         [
             ShapeField("file", .text(0...4_096), "The file that it comes from; absent if no spec owns it."),
             ShapeField("commit", .text(0...200), "The commit with which the revision was applied."),
-            ShapeField("revision", .integer(1...Int(Int32.max)), "Number of the last revision.", example: 3),
+            ShapeField("revision", .integer(1...Int(Int32.max)), "Number of the revision in force.", example: 3),
             ShapeField("spec", .text(0...10_000_000), isRequired: true, "The campaign as YAML."),
-            ShapeField("previousRevision", .integer(1...Int(Int32.max)), "Number of the revision before.", example: 2),
-            ShapeField("difference", .text(0...10_000_000), "What the last revision changed, as a unified diff."),
+            ShapeField("previousRevision", .integer(1...Int(Int32.max)), "Number of the newest other one.", example: 2),
+            ShapeField("difference", .text(0...10_000_000), "What the revision in force changed, as a unified diff."),
         ]
     )
 

@@ -103,9 +103,13 @@ package struct SampleUploads: SampleHandles {
     /// Reads the file behind a link, without the token and without following redirects.
     private func download(_ sample: TemplateSubmission.Sample) async throws -> (type: String, bytes: [UInt8]) {
         let (status, body): (HTTPResponseStatus, ByteBuffer?)
-        do throws(GraphError) {
+        do {
             (status, body) = try await client.download(sample.link, upTo: Self.largest, within: Self.deadline)
-        } catch {
+        } catch let refused as PublicAddress.Refused {
+            throw SampleError(
+                "`\(sample.link)` of `\(sample.key)` is not read: \(refused); put the file beside the spec, and name its path"
+            )
+        } catch let error as GraphError {
             throw UnreachedFile(description: "of `\(sample.key)`, \(error.words(of: "`\(sample.link)`"))")
         }
         guard status == .ok else {

@@ -132,7 +132,7 @@ const words = {
     launching: "messages are being written", moving: "sending", user_cap: "WhatsApp caps the recipients",
     whatsapp_unreachable: "WhatsApp cannot be reached", store_unreachable: "Postgres or Redis cannot be reached",
     insufficient_balance: "the wallet does not cover it", template_not_approved: "template not approved",
-    paused: "paused",
+    paused: "paused", upload: "a file is being uploaded",
     optedOut: "opted out", marketingStopped: "stopped marketing messages", notOptedIn: "never opted in",
     deactivated: "deactivated", outOfWindow: "outside the 24-hour window", halfOpen: "trying again",
     event_triggered: "by an event", module_initiated: "by a module", manual: "by a person", scheduled: "by a schedule",

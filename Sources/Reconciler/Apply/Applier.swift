@@ -72,8 +72,8 @@ public struct Applier: Sendable {
             let refusals = rules.refusals(of: current)
             let counted = rules.refusals(of: plan).filter { !refusals.contains($0) }
             guard refusals.isEmpty, counted.isEmpty else { throw ReconcileError.refused(refusals + counted) }
-            try await storeMedia(desired, on: connection)
             try await write(plan, origin, on: connection)
+            try await storeMedia(desired, on: connection)
             try await SubmissionRepository.want(
                 plan.templates.compactMap(\.wish),
                 takingBack: plan.templates.compactMap(\.takenBack),
@@ -123,6 +123,7 @@ public struct Applier: Sendable {
             desired.media.map { (MediaRepository.Key(tenant: $0.tenant, digest: $0.reference.digest), $0) }
         ) { first, _ in first }
         let keys = files.keys.sorted { ($0.tenant, $0.digest) < ($1.tenant, $1.digest) }
+        try await MediaRepository.retype(files.mapValues(\.reference.type), on: connection)
         let missing = try await MediaRepository.missing(keys, on: connection)
         for key in keys where missing.contains(key) {
             guard let file = files[key] else { continue }

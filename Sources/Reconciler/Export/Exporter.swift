@@ -20,6 +20,21 @@ public struct Exporter: Sendable {
         public let path: String
         /// The key of the content.
         public let key: MediaRepository.Key
+
+        /// Names a file for the specs of a folder.
+        ///
+        /// - Parameters:
+        ///   - key: The key of the content.
+        ///   - folder: The folder of the specs, below that of all specs.
+        ///   - type: The type of the content; `nil` if it is not known.
+        init(_ key: MediaRepository.Key, in folder: String, type: String?) {
+            let ending = MediaReference.ending(ofType: type ?? "")
+            self.key = key
+            path = "\(folder)/media/\(key.digest.prefix(16)).\(ending)"
+        }
+
+        /// The path by which the specs of the folder name it.
+        var link: String { "./media/\(path.split(separator: "/").last ?? "")" }
     }
 
     /// The files, and the rows that are not or no longer valid.
@@ -91,10 +106,10 @@ public struct Exporter: Sendable {
                 let folder = file.split(separator: "/").dropLast().joined(separator: "/")
                 let own = SpecWriter.own(row.content)
                 let content = MediaReference.naming(own) { digest in
-                    let name = "\(digest.prefix(16)).\(MediaReference.ending(ofType: types[digest] ?? ""))"
                     let key = MediaRepository.Key(tenant: row.identity.tenant, digest: digest)
-                    media.insert(Medium(path: "\(folder)/media/\(name)", key: key))
-                    return "./media/\(name)"
+                    let medium = Medium(key, in: folder, type: types[digest])
+                    media.insert(medium)
+                    return medium.link
                 }
                 // Whether the rules of today allow a file is checked where there are files.
                 let checked = MediaReference.naming(own) { "https://\($0).example/file" }

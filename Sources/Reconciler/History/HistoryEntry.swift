@@ -12,6 +12,9 @@ public struct HistoryEntry: Sendable {
     public let plan: JSONValue
     let changes: [PlannedChange]
 
+    /// The tenants whose specs it changed, sorted.
+    public var tenants: [String] { Set(changes.map(\.identity.tenant)).sorted() }
+
     /// Reads an entry.
     ///
     /// - Parameters:

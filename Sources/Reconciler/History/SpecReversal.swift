@@ -2,6 +2,7 @@ import Foundation
 import JSON
 public import Spec
 import Spelling
+import Store
 
 /// The edits of a folder that give specs the contents that they had before an entry of the history.
 ///
@@ -28,6 +29,8 @@ public struct SpecReversal: Sendable {
     public let commented: [SpecIdentity]
     /// The specs whose documents take values of an environment, which are written out.
     public let valued: [SpecIdentity]
+    /// The files that the edited specs name and that are not in the folder, sorted by path.
+    public let media: [Exporter.Medium]
 
     /// Finds the edits.
     ///
@@ -35,14 +38,17 @@ public struct SpecReversal: Sendable {
     ///   - entry: The entry to revert.
     ///   - catalog: The specs of the folder, without errors.
     ///   - root: The folder.
+    ///   - types: The types of stored files by their digests.
     ///   - text: Returns the text of a file by its path below the folder; `nil` if there is no such file.
     /// - Throws: ``ReconcileError/invalidSpecs(errors:)``, ``ReversalError``, or the error of `text`.
     public init(
         of entry: HistoryEntry,
         in catalog: SpecCatalog,
         root: String,
+        types: [String: String] = [:],
         text: (String) throws -> String?
     ) throws {
+        var names = FileNames(catalog: catalog, root: root, types: types)
         let desired = try DesiredState(catalog: catalog, root: root)
         var files: [String: SpecFileText] = [:]
         var originals: [String: String?] = [:]
@@ -71,9 +77,10 @@ public struct SpecReversal: Sendable {
             if !Self.isSame(now?.content, change.after) {
                 conflicts.append(Self.conflict(change, now))
             }
-            let document = try Self.document(change)
             let place = now.map { (path: $0.content["sourceFile"]?.stringValue ?? "", line: $0.spec.place.start.line) }
-            let target = change.before?["sourceFile"]?.stringValue ?? place?.path
+            let target =
+                change.before?["sourceFile"]?.stringValue ?? place?.path ?? "\(former.tenant)/\(former.name).yaml"
+            let document = try Self.document(change, in: target, &names)
             if let place {
                 let isKept = document != nil && place.path == target
                 try edit(place.path) { file in
@@ -84,7 +91,7 @@ public struct SpecReversal: Sendable {
                 if isKept { continue }
             }
             guard let document else { continue }
-            try edit(target ?? "\(former.tenant)/\(former.name).yaml") { $0.append(document) }
+            try edit(target) { $0.append(document) }
         }
         edits = files.map { path, file in
             let before = originals[path] ?? nil
@@ -94,14 +101,45 @@ public struct SpecReversal: Sendable {
         .sorted { $0.path < $1.path }
         (self.conflicts, self.done) = (conflicts, done)
         (self.commented, self.valued) = (commented, valued)
+        media = names.missing.sorted { $0.path < $1.path }
     }
 
-    /// Returns the document that a spec had before a change; `nil` if there was none.
-    private static func document(_ change: PlannedChange) throws -> String? {
+    /// Gives files that specs named their paths.
+    ///
+    /// The content of a row has no paths, but what the files held, so a file that is in the folder is found by that, and another
+    /// one gets the name that an export gives it.
+    private struct FileNames {
+        let root: String
+        let types: [String: String]
+        private let present: [MediaRepository.Key: MediaFile]
+        private(set) var missing: Set<Exporter.Medium> = []
+
+        init(catalog: SpecCatalog, root: String, types: [String: String]) {
+            (self.root, self.types) = (root, types)
+            let files = catalog.media.map { (MediaRepository.Key(tenant: $0.tenant, digest: $0.reference.digest), $0) }
+            present = Dictionary(files) { first, _ in first }
+        }
+
+        /// Returns the path of a file, as a spec below the folder names it.
+        mutating func path(of key: MediaRepository.Key, in file: String) -> String {
+            let folder = file.split(separator: "/").dropLast().joined(separator: "/")
+            if let path = present[key]?.path(from: "\(root)/\(folder)") { return path }
+            let medium = Exporter.Medium(key, in: folder, type: types[key.digest])
+            missing.insert(medium)
+            return medium.link
+        }
+    }
+
+    /// Returns the document that a spec had before a change, with the paths of files as a spec in `file` names them; `nil` if
+    /// there was none.
+    private static func document(_ change: PlannedChange, in file: String, _ names: inout FileNames) throws -> String? {
         guard let before = change.before else { return nil }
         let former = change.renamedFrom ?? change.identity
         do {
-            let text = try SpecWriter.document(former.kind, stored: SpecWriter.own(before))
+            let content = MediaReference.naming(SpecWriter.own(before)) { digest in
+                names.path(of: MediaRepository.Key(tenant: former.tenant, digest: digest), in: file)
+            }
+            let text = try SpecWriter.document(former.kind, stored: content)
             guard change.renamedFrom != nil else { return text }
             // The row has the new name by now; this takes it back, with its history and runs.
             return text + "renamedFrom: \(change.identity.name)\n"

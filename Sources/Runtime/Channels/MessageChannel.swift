@@ -46,7 +46,15 @@ package protocol MessageChannel: Sendable {
 /// A message prepared for many recipients.
 package protocol ChannelPayload: Sendable {
     /// The digests of the files that the sender has to upload first; empty for most messages.
+    ///
+    /// Of a message in several languages, those of all.
     var files: Set<String> { get }
+
+    /// Returns the digests of the files of one message: those of the language of its recipient.
+    ///
+    /// - Parameter value: Returns the value of a placeholder; `nil` if there is none.
+    /// - Returns: The digests.
+    func files(of value: (TextTemplate.Path) -> String?) -> Set<String>
 
     /// Renders the body of one request.
     ///

@@ -92,7 +92,24 @@ package final class ChunkFeeder: Service, Sendable {
         LaneWork.window(ratePerSecond: ratePerSecond)
     }
 
+    /// Returns true if a run waits for the upload of a file.
+    ///
+    /// Nothing keeps that anywhere: each daemon asks for the id before it feeds, so a crash leaves no run waiting.
+    private func waitsForFile(_ run: RunRecord, of lane: LaneRecord) async throws -> Bool {
+        let files: Set<String>
+        do {
+            files = try await services.payloads.payload(of: run.revisionID).payload.files
+        } catch is PayloadError {
+            // Its messages say why they cannot be sent.
+            return false
+        }
+        // Without a token its lane sends nothing.
+        guard !files.isEmpty, let token = try? services.tokens.token(for: lane.accessToken) else { return false }
+        return services.media.isAwaited(files, tenant: lane.tenantID, number: lane.phoneNumberID, token: token)
+    }
+
     private func feed(_ run: RunRecord, worker: LaneWorker, room: Int) async throws -> Int {
+        guard try await !waitsForFile(run, of: worker.lane) else { return 0 }
         // Chunks of events have any size, from one message on, and so have those of zones with few contacts.
         let plan = LaunchPlan(recipients: run.expectedCount, ratePerSecond: run.ratePerSecond)
         let size = run.isTriggered ? 1 : run.hasZones ? max(1, plan.chunkSize / 16) : plan.chunkSize

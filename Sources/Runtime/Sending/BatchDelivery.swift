@@ -20,9 +20,6 @@ struct BatchDelivery: Sendable {
         let slot: ContinuousClock.Instant
     }
 
-    /// The delay of messages whose files are being uploaded.
-    private static let uploadDelay = Duration.seconds(2)
-
     /// Slots this close to each other get their clearance together.
     private static let together = Duration.milliseconds(1)
 
@@ -142,8 +139,9 @@ struct BatchDelivery: Sendable {
             }
             do {
                 let prepared = try await services.payloads.payload(of: message.revisionID)
-                guard let mediaIDs = await mediaIDs(of: prepared.payload, for: message) else { continue }
                 let values = PlaceholderValues(contact: message.contact, context: message.context)
+                let files = prepared.payload.files { values[$0] }
+                guard let mediaIDs = await mediaIDs(of: files, for: message) else { continue }
                 let body = try prepared.payload.body(
                     recipient: message.address,
                     messageID: message.id,
@@ -169,27 +167,6 @@ struct BatchDelivery: Sendable {
             }
         }
         return ready.sorted { $0.slot < $1.slot }
-    }
-
-    /// Returns the ids of the files of a message; `nil` for a message that has to wait for one, or cannot be sent.
-    private func mediaIDs(
-        of payload: any ChannelPayload,
-        for message: ClaimedMessage
-    ) async -> [String: String]? {
-        guard !payload.files.isEmpty else { return [:] }
-        let lane = batch.lane
-        switch services.media.ids(
-            of: payload.files,
-            tenant: lane.tenantID,
-            number: lane.phoneNumberID,
-            token: batch.token
-        ) {
-        case .ready(let ids): return ids
-        case .waiting: end(message, .released(after: Self.uploadDelay))
-        case .refused(let reason):
-            end(message, await result(of: .pauseCampaign(reason: reason), for: message))
-        }
-        return nil
     }
 
     private func fire(
@@ -321,13 +298,13 @@ struct BatchDelivery: Sendable {
         }
         let decision = SendDecision(answer, pairLimit: batch.lane.pairLimit, retries: services.retries)
         if case .refused(let refusal) = answer, await hasForgotten(ready.mediaIDs, refusal) {
-            return end(ready.message, .released(after: Self.uploadDelay))
+            return end(ready.message, .released(after: MediaUploads.shortestDelay))
         }
         let result = await result(of: decision, for: ready.message)
         end(ready.message, result, messageStatus: decision.messageStatus)
     }
 
-    private func end(_ message: ClaimedMessage, _ result: MessageOutcome.Result, messageStatus: String? = nil) {
+    func end(_ message: ClaimedMessage, _ result: MessageOutcome.Result, messageStatus: String? = nil) {
         // The contact wrote meanwhile, so the message is in-window and its quota charge is given back.
         let isFree = batch.charged.contains(message.id) && !message.isBusinessInitiated
         writer.add(outcome(message, result, messageStatus: messageStatus), isFree: isFree)
@@ -343,27 +320,6 @@ struct BatchDelivery: Sendable {
 }
 
 extension BatchDelivery {
-    /// Returns true if the provider refused the id of a file that was uploaded long ago, so that another upload helps.
-    private func hasForgotten(_ mediaIDs: [String: String], _ refusal: SendAnswer.Refusal) async -> Bool {
-        guard !mediaIDs.isEmpty, refusal.errorClass == .permanent else { return false }
-        let isAboutMedia = refusal.code == MediaUploads.refusalCode || refusal.message.lowercased().contains("media")
-        var isForgotten = false
-        for (digest, id) in mediaIDs where isAboutMedia || refusal.message.contains(id) {
-            let key = MediaUploadRepository.Key(
-                file: MediaRepository.Key(tenant: batch.lane.tenantID, digest: digest),
-                number: batch.lane.phoneNumberID
-            )
-            do {
-                guard try await services.mediaRows.forget(key, id: id) else { continue }
-                services.media.forget(key)
-                isForgotten = true
-            } catch {
-                logger.warning("Could not forget the id of a file", metadata: ["id": "\(id)", "error": "\(error)"])
-            }
-        }
-        return isForgotten
-    }
-
     /// Applies a decision to the lane or the campaign, and returns the result for the message.
     func result(of decision: SendDecision, for message: ClaimedMessage) async -> MessageOutcome.Result {
         switch decision {

@@ -7,23 +7,26 @@ import Synchronization
 
 /// The ids of uploaded files, as the lanes of a daemon need them.
 ///
-/// A lane never waits for an upload: it asks here, from memory, and gives its messages back while ``MediaUploader`` finds
-/// the id or uploads the file.
+/// Nobody waits here for an upload: what is known is told from memory, while ``MediaUploader`` finds the id or uploads the
+/// file. The feeder keeps a run out of its lane that waits for one; its messages would use up the slots of others. A message
+/// that is in the lane already is given back for a while.
 package final class MediaUploads: Sendable {
     /// The state of the files of a message.
     enum Answer: Sendable {
         /// The ids by the digests.
         case ready([String: String])
-        /// Some have no id yet.
-        case waiting
+        /// Some have no id yet: the time after which to ask again, which grows with the wait.
+        case waiting(Duration)
         /// One cannot be sent; the reason, with the remedy.
-        case refused(String)
+        case refused(MediaUploadRepository.Key, String)
     }
 
     /// An upload that messages wait for, with the token of their sender.
     struct Wish: Sendable {
         let key: MediaUploadRepository.Key
         let token: AccessToken
+        let since: ContinuousClock.Instant
+        fileprivate var askedAt: ContinuousClock.Instant
     }
 
     private enum Known {
@@ -40,6 +43,12 @@ package final class MediaUploads: Sendable {
     private static let life = Duration.seconds(600)
     /// The time for which a refusal is told to messages.
     private static let refusalLife = Duration.seconds(10)
+    /// The shortest delay of a message that waits for an upload.
+    static let shortestDelay = Duration.seconds(2)
+    /// The longest delay: a lane full of messages that wait takes few of its slots for them.
+    static let longestDelay = Duration.seconds(60)
+    /// The time after which a wish ends that nobody asks for, because its run was cancelled for example.
+    private static let patience = Duration.seconds(90)
     private static let capacity = 10_000
 
     let wakeup = WakeSignal()
@@ -49,33 +58,69 @@ package final class MediaUploads: Sendable {
     package init() {}
 
     /// Returns the ids of files for a number; asks for those that are not known.
-    func ids(of digests: Set<String>, tenant: String, number: String, token: AccessToken) -> Answer {
-        let now = clock.now
+    func ids(
+        of digests: Set<String>,
+        tenant: String,
+        number: String,
+        token: AccessToken,
+        now: ContinuousClock.Instant = .now
+    ) -> Answer {
         let (answer, hasWish) = state.withLock { state -> (Answer, Bool) in
-            var (ids, isWaiting, hasWish): ([String: String], Bool, Bool) = ([:], false, false)
+            var (ids, delay, hasWish): ([String: String], Duration?, Bool) = ([:], nil, false)
             for digest in digests {
-                let key = MediaUploadRepository.Key(
-                    file: MediaRepository.Key(tenant: tenant, digest: digest),
-                    number: number
-                )
+                let key = Self.key(digest, tenant, number)
                 switch state.known[key] {
                 case .id(let id, let end):
                     ids[digest] = id
                     if now < end { continue }
-                case .refused(let reason, let end) where now < end: return (.refused(reason), false)
-                case .refused, nil: isWaiting = true
+                case .refused(let reason, let end) where now < end: return (.refused(key, reason), hasWish)
+                case .refused, nil: break
                 }
-                hasWish = hasWish || state.wishes[key] == nil
-                state.wishes[key] = Wish(key: key, token: token)
+                let since = state.wishes[key]?.since
+                hasWish = hasWish || since == nil
+                state.wishes[key] = Wish(key: key, token: token, since: since ?? now, askedAt: now)
+                guard ids[digest] == nil else { continue }
+                let wait = min((now - (since ?? now)) * 2, Self.longestDelay)
+                delay = max(delay ?? Self.shortestDelay, wait)
             }
-            return (isWaiting ? .waiting : .ready(ids), hasWish)
+            return (delay.map { .waiting($0) } ?? .ready(ids), hasWish)
         }
         if hasWish { wakeup.notify() }
         return answer
     }
 
-    /// The uploads that messages wait for.
-    var wishes: [Wish] { state.withLock { Array($0.wishes.values) } }
+    /// Returns true if a run with these files has to wait for an upload; asks for it.
+    ///
+    /// A file that was refused is not waited for: a message that needs it stops the run, and others go on.
+    func isAwaited(
+        _ digests: Set<String>,
+        tenant: String,
+        number: String,
+        token: AccessToken,
+        now: ContinuousClock.Instant = .now
+    ) -> Bool {
+        let others = state.withLock { state in
+            digests.filter { digest in
+                if case .refused? = state.known[Self.key(digest, tenant, number)] { false } else { true }
+            }
+        }
+        guard case .waiting = ids(of: others, tenant: tenant, number: number, token: token, now: now) else {
+            return false
+        }
+        return true
+    }
+
+    private static func key(_ digest: String, _ tenant: String, _ number: String) -> MediaUploadRepository.Key {
+        MediaUploadRepository.Key(file: MediaRepository.Key(tenant: tenant, digest: digest), number: number)
+    }
+
+    /// Returns the uploads that messages wait for, and ends those that nobody has asked for lately.
+    func wishes(now: ContinuousClock.Instant = .now) -> [Wish] {
+        state.withLock { state in
+            state.wishes = state.wishes.filter { now - $0.value.askedAt <= Self.patience }
+            return Array(state.wishes.values)
+        }
+    }
 
     func learn(_ key: MediaUploadRepository.Key, id: String) {
         state.withLock { state in
@@ -131,8 +176,12 @@ package struct MediaUploader: Service {
     private static let width = 2
     /// The length of a lease in seconds: longer than an upload may take.
     private static let lease = Int(MediaUpload.timeout.components.seconds) + 30
-    /// The wait after an attempt that failed for a moment, in seconds.
-    private static let postponement = 5
+
+    /// Returns the wait after an attempt that failed for a moment, in seconds: the longer messages have waited, up to a minute.
+    static func postponement(after wait: Duration) -> Int { min(max(Int(wait.components.seconds), 5), 60) }
+
+    /// What to do about another file: a run keeps the content with which it was launched.
+    private static let replacement = "To send another file, cancel the run, apply, and send the campaign again"
 
     let uploads: MediaUploads
     let files: MediaRepository
@@ -159,7 +208,7 @@ package struct MediaUploader: Service {
             failure: "Could not upload files, trying again"
         )
         await loop.run {
-            var wishes = uploads.wishes[...]
+            var wishes = uploads.wishes()[...]
             try await withThrowingTaskGroup { group in
                 for wish in wishes.prefix(Self.width) { group.addTask { try await fulfil(wish) } }
                 wishes = wishes.dropFirst(Self.width)
@@ -181,7 +230,8 @@ package struct MediaUploader: Service {
         case .unknown:
             uploads.learn(
                 key,
-                refusal: "the file sha256:\(key.file.digest) is not stored; apply the specs that name it"
+                refusal: "the file sha256:\(key.file.digest) is not stored; apply the specs that name it, "
+                    + "and resume the campaign. \(Self.replacement)"
             )
         case .leased:
             guard let file = try await files.bytes(of: key.file) else {
@@ -212,12 +262,13 @@ package struct MediaUploader: Service {
             logger.info("File uploaded", metadata: metadata.merging(["bytes": "\(bytes.count)"]) { $1 })
         case .refused(let problem):
             let reason =
-                "WhatsApp refused the file sha256:\(key.file.digest) (\(type)): \(problem); correct it, then resume the campaign"
+                "WhatsApp refused the file sha256:\(key.file.digest) (\(type)): \(problem). "
+                + "To try it again, resume the campaign. \(Self.replacement)"
             try await rows.fail(key, error: reason)
             uploads.learn(key, refusal: reason)
             logger.error("File refused", metadata: metadata.merging(["reason": "\(problem)"]) { $1 })
         case .failed(let problem):
-            try await rows.postpone(key, seconds: Self.postponement)
+            try await rows.postpone(key, seconds: Self.postponement(after: ContinuousClock.now - wish.since))
             logger.warning(
                 "File not uploaded, trying again",
                 metadata: metadata.merging(["reason": "\(problem)"]) { $1 }

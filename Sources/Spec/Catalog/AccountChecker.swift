@@ -65,34 +65,49 @@ struct AccountChecker {
     }
 
     /// Finds templates that are one at WhatsApp: of one name and language at one account, or both without one.
+    ///
+    /// Two templates that share several languages are reported once, at the first of them.
     func checkTemplates(_ found: inout [Diagnostic]) {
         struct Key: Hashable {
             let (tenant, account, name, language): (String, String?, String, String)
         }
         var first: [Key: Located<TemplateSpec>] = [:]
-        for template in index.allSound(TemplateSpec.self, ["whatsappName", "language", "account"]) {
+        for template in index.allSound(TemplateSpec.self, ["whatsappName", "language", "languages", "account"]) {
             let (tenant, account) = (template.identity.tenant, template.value.account)
             // Which of several accounts is meant was asked.
-            guard let language = template.value.language, !template.value.whatsappName.isEmpty,
-                account != nil || names[tenant] == nil
-            else { continue }
-            let key = Key(tenant: tenant, account: account, name: template.value.whatsappName, language: language)
-            guard let other = first[key] else {
-                first[key] = template
-                continue
-            }
-            let at = account.map { " at account `\($0)`" } ?? ""
-            found.append(
-                Diagnostic(
-                    .sameTemplate,
-                    at: template.place(of: "whatsappName"),
-                    field: "whatsappName",
-                    "templates `\(other.identity.name)` and `\(template.identity.name)` are one: `\(key.name)` in `\(language)`\(at)",
-                    help: "keep one of the two, or give them names of their own",
-                    related: Diagnostic.Related(place: other.place(of: "whatsappName"), label: "the other one")
+            guard !template.value.whatsappName.isEmpty, account != nil || names[tenant] == nil else { continue }
+            var reported: Set<SpecIdentity> = []
+            for language in template.value.codes where !language.isEmpty {
+                let key = Key(tenant: tenant, account: account, name: template.value.whatsappName, language: language)
+                guard let other = first[key] else {
+                    first[key] = template
+                    continue
+                }
+                guard other.identity != template.identity, reported.insert(other.identity).inserted else { continue }
+                let at = account.map { " at account `\($0)`" } ?? ""
+                found.append(
+                    Diagnostic(
+                        .sameTemplate,
+                        at: Self.place(of: language, in: template),
+                        field: Self.isOwn(language, template) ? "whatsappName" : "languages.\(language)",
+                        "templates `\(other.identity.name)` and `\(template.identity.name)` are one: `\(key.name)` in "
+                            + "`\(language)`\(at)",
+                        help: "keep one of the two, or give them names of their own",
+                        related: Diagnostic.Related(place: Self.place(of: language, in: other), label: "the other one")
+                    )
                 )
-            )
+            }
         }
+    }
+
+    private static func isOwn(_ language: String, _ template: Located<TemplateSpec>) -> Bool {
+        template.value.language == language
+    }
+
+    /// Returns the place that gives a template a language: its name, or the key among its `languages`.
+    private static func place(of language: String, in template: Located<TemplateSpec>) -> SourcePlace {
+        isOwn(language, template)
+            ? template.place(of: "whatsappName") : template.keyPlace(of: language, in: "languages")
     }
 
     /// Finds accounts that are one at WhatsApp: an error within a tenant, a warning across tenants.

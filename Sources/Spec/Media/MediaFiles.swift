@@ -22,6 +22,17 @@ public struct MediaFile: Hashable, Sendable {
         else { throw Changed(path: target) }
         return bytes
     }
+
+    /// Returns the path by which a spec in a folder names the file, such as `../images/spring.jpg`; `nil` if there is no such
+    /// folder.
+    package func path(from folder: String) -> String? {
+        guard let real = SpecFiles.resolved(folder) else { return nil }
+        let (own, other) = (target.split(separator: "/"), real.split(separator: "/"))
+        let shared = zip(own, other).prefix { $0 == $1 }.count
+        let up = other.count - shared
+        let steps = up == 0 ? ["."] : [String](repeating: "..", count: up)
+        return (steps + own.dropFirst(shared).map(String.init)).joined(separator: "/")
+    }
 }
 
 /// Finds the files that specs name by their paths, and puts references to their contents in place of the paths.
@@ -40,6 +51,8 @@ final class MediaFiles {
     private(set) var found: Set<MediaFile> = []
     /// The folder of all specs; `nil` if they are in memory, without files beside them.
     private let root: String?
+    /// The types of those that were found, by tenant and digest.
+    private var types: [String: String] = [:]
     private var known: [String: Result<(target: String, inspection: MediaInspection), MediaProblem>] = [:]
 
     init(root: String?) {
@@ -199,7 +212,20 @@ extension MediaFiles {
                     )
                 )
             }
-            found.insert(MediaFile(tenant: tenant, reference: reference, target: target))
+            let file = MediaFile(tenant: tenant, reference: reference, target: target)
+            // A content is stored once, with one type, and endings alone tell the formats of office programs apart.
+            let former = types.updateValue(reference.type, forKey: "\(tenant)/\(reference.digest)")
+            if let type = former, type != reference.type {
+                let help = "one of the endings is wrong: give both files that of their content"
+                report(
+                    MediaProblem(
+                        .mediaContent,
+                        "another file with the same content is `\(type)`, and this is `\(reference.type)`",
+                        help: help
+                    )
+                )
+            }
+            found.insert(file)
             return reference
         }
     }

@@ -129,6 +129,11 @@ package struct PayloadTemplate: Sendable {
         return (payload ?? self, code)
     }
 
+    /// Returns the digests of the files in the language of a person, by the values of their placeholders.
+    package func files(of value: (TextTemplate.Path) -> String?) -> Set<String> {
+        files.isEmpty ? [] : inLanguage(of: value).payload.files
+    }
+
     /// Renders the text of a template parameter so that WhatsApp takes it.
     private static func parameter(
         _ template: TextTemplate,

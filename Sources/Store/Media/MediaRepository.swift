@@ -36,6 +36,32 @@ public struct MediaRepository: Sendable {
         return Set(try rows.map { Key(tenant: try $0.decode(0), digest: try $0.decode(1)) })
     }
 
+    /// Corrects the types of stored files whose ending was another when they were stored, and has them uploaded again.
+    ///
+    /// - Parameters:
+    ///   - types: The types by the files.
+    ///   - connection: The connection, in the transaction that writes the specs, after it has locked campaigns.
+    /// - Throws: `PostgresError`.
+    public static func retype(_ types: [Key: String], on connection: PostgresConnection) async throws {
+        guard !types.isEmpty else { return }
+        let files = types.sorted { ($0.key.tenant, $0.key.digest) < ($1.key.tenant, $1.key.digest) }
+        try await connection.execute(
+            """
+            WITH changed AS (
+                UPDATE media m SET type = k.type
+                FROM unnest(
+                    \(files.map(\.key.tenant))::text[], \(files.map(\.key.digest))::text[], \(files.map(\.value))::text[]
+                ) AS k(tenant, digest, type)
+                WHERE m."tenantId" = k.tenant AND m.digest = k.digest AND m.type <> k.type
+                RETURNING m."tenantId", m.digest
+            )
+            UPDATE media_uploads u
+            SET "mediaId" = NULL, "uploadedAt" = NULL, "leasedUntil" = NULL, error = NULL, "errorAt" = NULL
+            FROM changed c WHERE u."tenantId" = c."tenantId" AND u.digest = c.digest
+            """
+        )
+    }
+
     /// Stores one file; a file that is stored stays as it is.
     public static func store(
         _ bytes: [UInt8],
@@ -82,7 +108,19 @@ public struct MediaRepository: Sendable {
     public static func types(ofTenant tenant: String, on connection: PostgresConnection) async throws -> [String:
         String]
     {
-        let rows = try await connection.query(#"SELECT digest, type FROM media WHERE "tenantId" = \#(tenant)"#)
+        try types(
+            await connection.query(#"SELECT digest, type FROM media WHERE "tenantId" = \#(tenant)"#)
+        )
+    }
+
+    /// Returns the types of the files of some tenants by their digests.
+    public func types(ofTenants tenants: [String]) async throws -> [String: String] {
+        try Self.types(
+            await pool.query(#"SELECT digest, type FROM media WHERE "tenantId" = ANY(\#(tenants)::text[])"#)
+        )
+    }
+
+    private static func types(_ rows: [PostgresRow]) throws -> [String: String] {
         var types: [String: String] = [:]
         for row in rows { types[try row.decode(0)] = try row.decode(1) as String }
         return types

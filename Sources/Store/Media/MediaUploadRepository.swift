@@ -51,28 +51,22 @@ public struct MediaUploadRepository: Sendable {
     /// - Returns: The state.
     /// - Throws: `PostgresError`.
     public func begin(_ key: Key, leaseFor seconds: Int) async throws -> State {
-        let isCurrent: PostgresQuery = """
-            (u."mediaId" IS NOT NULL AND u."uploadedAt" > now() - \(Double(Self.days)) * interval '1 day')
-            """
-        let isRefused: PostgresQuery = """
-            (u.error IS NOT NULL AND u."errorAt" > now() - \(Double(Self.refusalLife)) * interval '1 second')
-            """
-        return try await pool.transaction { connection in
+        try await pool.transaction { connection in
             let taken = try await connection.execute(
                 """
                 INSERT INTO media_uploads AS u ("tenantId", digest, "phoneNumberId", "leasedUntil")
                 SELECT m."tenantId", m.digest, \(key.number)::text, now() + \(Double(seconds)) * interval '1 second'
                 FROM media m WHERE m."tenantId" = \(key.file.tenant) AND m.digest = \(key.file.digest)
                 ON CONFLICT ("tenantId", digest, "phoneNumberId") DO UPDATE SET "leasedUntil" = EXCLUDED."leasedUntil"
-                WHERE NOT \(fragment: isCurrent) AND NOT \(fragment: isRefused)
+                WHERE NOT \(fragment: Self.isCurrent) AND NOT \(fragment: Self.isRefused)
                     AND coalesce(u."leasedUntil" < now(), true)
                 """
             )
             if taken > 0 { return .leased }
             let rows = try await connection.query(
                 """
-                SELECT CASE WHEN \(fragment: isCurrent) THEN u."mediaId" END AS id,
-                    CASE WHEN \(fragment: isRefused) THEN u.error END AS error
+                SELECT CASE WHEN \(fragment: Self.isCurrent) THEN u."mediaId" END AS id,
+                    CASE WHEN \(fragment: Self.isRefused) THEN u.error END AS error
                 FROM media_uploads u
                 WHERE u."tenantId" = \(key.file.tenant) AND u.digest = \(key.file.digest)
                     AND u."phoneNumberId" = \(key.number)
@@ -102,6 +96,68 @@ public struct MediaUploadRepository: Sendable {
     public func postpone(_ key: Key, seconds: Int) async throws(PostgresError) {
         try await update(key, #""leasedUntil" = now() + \#(Double(seconds)) * interval '1 second'"#)
     }
+
+    /// Returns true if a file cannot be sent: it was refused a moment ago and no run with it was resumed since, or is not stored.
+    public func isRefused(_ key: Key) async throws -> Bool {
+        let rows = try await pool.query(
+            """
+            SELECT NOT EXISTS (
+                SELECT FROM media m WHERE m."tenantId" = \(key.file.tenant) AND m.digest = \(key.file.digest)
+            ) OR EXISTS (
+                SELECT FROM media_uploads u
+                WHERE u."tenantId" = \(key.file.tenant) AND u.digest = \(key.file.digest)
+                    AND u."phoneNumberId" = \(key.number) AND \(fragment: Self.isRefused)
+            )
+            """
+        )
+        return try rows[0].decode(0)
+    }
+
+    /// Forgets the refusals of the files of runs that are resumed, so that their uploads are tried again at once.
+    ///
+    /// - Parameters:
+    ///   - condition: Selects the runs, as `r`.
+    ///   - connection: The connection, in the transaction that resumes them.
+    /// - Throws: `PostgresError`.
+    static func forgetRefusals(
+        ofRuns condition: PostgresQuery,
+        on connection: PostgresConnection
+    ) async throws(PostgresError) {
+        try await connection.execute(
+            """
+            WITH refused AS MATERIALIZED (
+                SELECT u."tenantId", u.digest, u."phoneNumberId" FROM campaign_runs r
+                JOIN campaign_revisions v ON \(key: "v.id", of: #"r."revisionId""#)
+                JOIN senders s ON \(key: "s.id", of: #"r."senderId""#)
+                JOIN media_uploads u ON u."tenantId" = r."tenantId" AND u."phoneNumberId" = s."phoneNumberId"
+                WHERE \(fragment: condition) AND r.status = \(run: .running) AND u.error IS NOT NULL
+                    AND strpos(v.content::text, u.digest) > 0
+                -- Runs with the same files may be resumed at once.
+                ORDER BY u."tenantId", u.digest, u."phoneNumberId" FOR NO KEY UPDATE OF u
+            )
+            UPDATE media_uploads u SET error = NULL, "errorAt" = NULL FROM refused f
+            WHERE u."tenantId" = f."tenantId" AND u.digest = f.digest AND u."phoneNumberId" = f."phoneNumberId"
+            """
+        )
+    }
+
+    /// A condition on the run `r`: a file of its message has no id, and a daemon uploads it or is to try again.
+    static let isAwaited: PostgresQuery = """
+        (r.status = \(run: .running) AND EXISTS (
+            SELECT FROM media_uploads u
+            JOIN senders o ON o."phoneNumberId" = u."phoneNumberId" AND o.id = r."senderId"
+            JOIN campaign_revisions v ON v.id = r."revisionId" AND strpos(v.content::text, u.digest) > 0
+            WHERE u."tenantId" = r."tenantId" AND u."leasedUntil" IS NOT NULL AND NOT \(fragment: isCurrent)
+        ))
+        """
+
+    private static let isCurrent: PostgresQuery = """
+        (u."mediaId" IS NOT NULL AND u."uploadedAt" > now() - \(Double(days)) * interval '1 day')
+        """
+
+    private static let isRefused: PostgresQuery = """
+        (u.error IS NOT NULL AND u."errorAt" > now() - \(Double(refusalLife)) * interval '1 second')
+        """
 
     private func update(_ key: Key, _ columns: PostgresQuery) async throws(PostgresError) {
         try await pool.execute(

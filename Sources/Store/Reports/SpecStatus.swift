@@ -150,16 +150,29 @@ public struct CampaignRevision: Sendable {
 }
 
 extension RevisionRepository {
-    /// Returns the last revisions of a campaign, newest first.
+    /// Returns the last revisions of a campaign: first that of the content it has now, then the others from the newest on.
+    ///
+    /// A content that was taken back has its former revision, which is not the newest. A content that was neither applied nor
+    /// launched has none, and then the newest comes first.
     public func latest(_ limit: Int, of campaign: UUID, tenant: String, pool: PostgresPool) async throws
         -> [CampaignRevision]
     {
-        let rows = try await pool.query(
-            """
-            SELECT number, content, "gitCommit" FROM campaign_revisions
-            WHERE "campaignId" = \(campaign) AND "tenantId" = \(tenant) ORDER BY number DESC LIMIT \(limit)
-            """
-        )
+        let rows = try await pool.withConnection { connection in
+            var digest: String?
+            do {
+                digest = try await LaunchCandidate.find(campaign, tenant: tenant, needsAudience: false, on: connection)?
+                    .content().digest
+            } catch is LaunchError {
+                // It lacks what a run needs.
+            }
+            return try await connection.query(
+                """
+                SELECT number, content, "gitCommit" FROM campaign_revisions
+                WHERE "campaignId" = \(campaign) AND "tenantId" = \(tenant)
+                ORDER BY (digest = \(digest)) IS TRUE DESC, number DESC LIMIT \(limit)
+                """
+            )
+        }
         return try rows.map { row in
             CampaignRevision(
                 number: try row.decode("number"),

@@ -9,6 +9,8 @@ public struct RunRecord: Sendable {
     public let tenantID: String
     public let campaignID: UUID
     public let campaignName: String
+    /// The content that it sends.
+    public let revisionID: UUID
     public let senderID: UUID
     public let senderName: String
     public let ratePerSecond: Int
@@ -51,8 +53,8 @@ public struct RunRecord: Sendable {
     public var outOfWindowCount: Int { recipientCount - inWindowCount }
 
     static let selection: PostgresQuery = """
-        SELECT r.id, r."tenantId", r."campaignId", c.name AS "campaignName", r."senderId", s.name AS "senderName",
-            s."ratePerSecond", r.status, r."statusReason", r."expectedCount", r."recipientCount", r."inWindowCount",
+        SELECT r.id, r."tenantId", r."campaignId", c.name AS "campaignName", r."revisionId", r."senderId",
+            s.name AS "senderName", s."ratePerSecond", r.status, r."statusReason", r."expectedCount", r."recipientCount", r."inWindowCount",
             r."unreachableCount", r."leftOut", r."localTime", r."localZone" IS NOT NULL AS "hasZones", r."isTriggered",
             r."retryOf", r."startedAt", r."completedAt", r."estimatedCompletionAt", r."estimatedCost", r.held,
             r."deletedCount", \(fragment: RunCounters.columns),
@@ -67,6 +69,7 @@ public struct RunRecord: Sendable {
         tenantID = try row.decode("tenantId")
         campaignID = try row.decode("campaignId")
         campaignName = try row.decode("campaignName")
+        revisionID = try row.decode("revisionId")
         senderID = try row.decode("senderId")
         senderName = try row.decode("senderName")
         ratePerSecond = try row.decode("ratePerSecond")

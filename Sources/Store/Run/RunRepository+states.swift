@@ -256,6 +256,7 @@ extension RunRepository {
             try await connection.execute(
                 Self.moving(campaignOf: run, .resume, set: ["\"statusReason\" = NULL"])
             )
+            try await MediaUploadRepository.forgetRefusals(ofRuns: Self.together(with: run), on: connection)
             let ids = try resumed.map { try $0.decode(0, as: UUID.self) }
             try await RunAction.record(.resume, on: ids, by: actor, reason: reason, connection)
             try await connection.notify(Self.channel, payload: run.uuidString)

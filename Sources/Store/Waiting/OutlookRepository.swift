@@ -149,6 +149,7 @@ extension SenderSituation {
         }
         if !isIdle {
             if let quiet = hours?.quiet(at: now) { (facts.quietSince, facts.quietUntil) = (quiet.since, quiet.until) }
+            facts.awaitsFile = run.awaitsFile
             if isBehindOthers(run) { facts.turnAt = estimate.turn(of: run.id) }
         }
         let waiting = Waiting(facts)

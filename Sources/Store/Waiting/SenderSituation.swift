@@ -32,6 +32,8 @@ public struct SenderSituation: Sendable {
         let templateApprovedAt: Date?
         /// True if it goes on by itself when WhatsApp approves its template.
         let isTemplateHold: Bool
+        /// True if a file of its message has no id yet, and a daemon uploads it or is to try again.
+        let awaitsFile: Bool
     }
 
     /// Messages of a run that wait for a time on the clocks of their contacts: that of the run, or the end of quiet hours.
@@ -202,6 +204,7 @@ extension SenderSituation {
                 r."inWindowCount", \(fragment: RunCounters.columns), a.action, a.who, a."createdAt" AS "actedAt",
                 w.first AS "cappedFirst", w.last AS "cappedLast", p."approvedAt",
                 r."templateHeldAt" IS NOT NULL AS "isTemplateHold",
+                \(fragment: hasActions ? MediaUploadRepository.isAwaited : "false") AS "awaitsFile",
                 h.messages AS "heldMessages", h.first AS "heldFirst", h.last AS "heldLast", h."lastMessages"::bigint AS "lastHeld",
                 h.quiet AS "isHeldQuiet"
             FROM campaign_runs r
@@ -296,6 +299,7 @@ extension SenderSituation.Run {
         }
         templateApprovedAt = try row.decode("approvedAt")
         isTemplateHold = try row.decode("isTemplateHold")
+        awaitsFile = try row.decode("awaitsFile")
         let kind = try row.decode("action", as: String?.self).flatMap(RunAction.Kind.init(rawValue:))
         if let kind, let who = try row.decode("who", as: String?.self),
             let at = try row.decode("actedAt", as: Date?.self)

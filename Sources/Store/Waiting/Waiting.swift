@@ -30,6 +30,8 @@ public struct Waiting: Hashable, Sendable {
         case userCap = "user_cap"
         /// The time of a schedule has not come yet on the clocks of those who are left.
         case localTime = "local_time"
+        /// A file of the message is being uploaded, or has to be.
+        case upload
         /// Other runs of the sender are sent first.
         case behindOthers = "behind_others"
         /// It sends, or is about to.
@@ -38,7 +40,7 @@ public struct Waiting: Hashable, Sendable {
         /// True if nobody knows when it ends, so that an estimate of the end only moves along with the clock.
         public var isOpenEnded: Bool {
             switch self {
-            case .noDaemon, .storeUnreachable, .noToken, .whatsappUnreachable: true
+            case .noDaemon, .storeUnreachable, .noToken, .whatsappUnreachable, .upload: true
             default: false
             }
         }
@@ -59,6 +61,7 @@ public struct Waiting: Hashable, Sendable {
             case .quietHours: "quiet hours of the tenant"
             case .userCap: "WhatsApp limits the messages of those who are left; they are tried again then"
             case .localTime: "the time has not come yet on the clocks of those who are left"
+            case .upload: "a file of the message is being uploaded, or its upload is tried again soon"
             case .behindOthers: "other runs of the sender are sent first"
             case .moving: "it is being sent"
             }
@@ -139,6 +142,8 @@ public struct WaitingFacts: Hashable, Sendable {
     public var cappedUntil: Date?
     /// The time at which the next zone has its turn, if the time of a schedule has not come yet for all that are left.
     public var localTimeUntil: Date?
+    /// True if a file of the message has no id yet, and a daemon uploads it or is to try again.
+    public var awaitsFile = false
     /// The time at which its turn comes, if the messages of other runs go first.
     public var turnAt: Date?
 
@@ -170,6 +175,7 @@ extension WaitingFacts {
         case .quietHours: quiet
         case .userCap: cappedUntil.map { Waiting(reason, since: since, until: $0) }
         case .localTime: localTimeUntil.map { Waiting(reason, since: since, until: $0) }
+        case .upload: awaitsFile ? Waiting(reason, since: since) : nil
         case .behindOthers: turnAt.map { Waiting(reason, since: since, until: $0) }
         case .moving: Waiting(reason, since: since)
         }

@@ -177,7 +177,7 @@ extension AdmissionControl {
                 broken.map { .failed(code: $0) } ?? state.faults.failure(of: key, attempt: attempt, dice: dice)
             let isFree = state.rules.isFree(
                 message,
-                category: configuration.webhooks.pricingCategory,
+                category: message.category ?? configuration.webhooks.pricingCategory,
                 phoneNumberID: phoneNumberID,
                 now: now,
                 date: Date()

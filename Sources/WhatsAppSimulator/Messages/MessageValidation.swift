@@ -23,6 +23,7 @@ extension MessageRequest {
             callbackData: biz_opaque_callback_data,
             isTemplate: type == "template",
             isMarketing: known.map { $0.category == "MARKETING" } ?? (type == "template"),
+            category: known?.category.lowercased(),
             isHeld: known?.status == "HELD",
             template: known?.key,
             waID: waID,
@@ -306,6 +307,8 @@ struct AdmittedMessage: Sendable {
     let isTemplate: Bool
     /// True for marketing templates, and for all templates if the simulator knows none.
     let isMarketing: Bool
+    /// The category of a template that the simulator knows, such as `utility`.
+    let category: String?
     /// True if the template is held back.
     let isHeld: Bool
     /// The name and the language of a template that the simulator knows.

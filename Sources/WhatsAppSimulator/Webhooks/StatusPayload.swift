@@ -81,7 +81,7 @@ struct StatusPayload: Sendable {
             json.raw(",\"pricing\":{\"billable\":\(!isFree),\"pricing_model\":\"PMP\",\"type\":\"")
             json.raw(isFree ? "free_customer_service" : "regular")
             json.raw("\",\"category\":")
-            json.string(message.isTemplate ? pricingCategory : "service", asciiOnly: true)
+            json.string(message.isTemplate ? message.category ?? pricingCategory : "service", asciiOnly: true)
             json.raw("}")
         case .read: break
         case .failed(let code, let details): appendError(code, details: details, to: &json)

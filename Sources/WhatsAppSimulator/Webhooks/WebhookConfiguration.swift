@@ -20,7 +20,8 @@ public struct WebhookConfiguration: Sendable {
     public var deliveredDelay: ClosedRange<Duration> = .milliseconds(50) ... .milliseconds(500)
     /// The time from `delivered` to `read`.
     public var readDelay: ClosedRange<Duration> = .milliseconds(500) ... .seconds(3)
-    /// The pricing category of templates in statuses; other messages have `service`.
+    /// The pricing category in statuses of templates that the simulator does not know; others have their own, and messages
+    /// without a template `service`.
     public var pricingCategory = "marketing"
     /// The most statuses in one request, 1 to 1000.
     public var batchSize = 100

@@ -158,11 +158,27 @@ struct SpecEndpointTests {
                 )
                 try await RevisionRepository().add([draft], gitCommit: "abc1234", on: connection)
             }
+            func setMessage(_ message: JSONValue) async throws {
+                try await api.pool.execute(
+                    """
+                    UPDATE campaigns SET "messageTemplate" = \(PostgresJSON(text: message.canonicalText))::jsonb
+                    WHERE id = \(try #require(UUID(uuidString: id)))
+                    """
+                )
+            }
+            try await setMessage(["type": "template", "template": ["name": "hello", "language": ["code": "sw"]]])
             let spec = try await api.call("GET", "/campaigns/\(id)/spec").json
             #expect(spec["revision"] == 2 && spec["previousRevision"] == 1 && spec["commit"] == "abc1234")
             let lines = spec["difference"]?.stringValue?.split(separator: "\n") ?? []
             #expect(lines.contains { $0.hasPrefix("-") && $0.contains("code: en") }, "\(lines)")
             #expect(lines.contains { $0.hasPrefix("+") && $0.contains("code: sw") })
+            // The change is taken back: no revision is added, and the first one is in force again.
+            try await setMessage(APIFixture.message)
+            let former = try await api.call("GET", "/campaigns/\(id)/spec").json
+            #expect(former["revision"] == 1 && former["previousRevision"] == 2 && former["commit"] == nil)
+            let changes = former["difference"]?.stringValue?.split(separator: "\n") ?? []
+            #expect(changes.contains { $0.hasPrefix("-") && $0.contains("code: sw") }, "\(changes)")
+            #expect(changes.contains { $0.hasPrefix("+") && $0.contains("code: en") })
             // A name that no spec could have.
             let named = try await api.campaign("Spring Sale!")
             let text = try await api.call("GET", "/campaigns/\(named)/spec").json["spec"]?.stringValue ?? ""

@@ -113,6 +113,40 @@ struct MediaApplyTests {
         }
     }
 
+    /// The same bytes under another ending are uploaded again, as what they are.
+    @Test func aNewEndingCorrectsTheType() async throws {
+        try await Self.with { fixture, folder in
+            let office: [UInt8] = [0x50, 0x4B, 3, 4, 0, 0]
+            func name(_ ending: String) throws {
+                try folder.write("acme/terms.\(ending)", office)
+                let specs = Self.specs.replacing("./terms.txt", with: "./terms.\(ending)")
+                try folder.write("acme/specs.yaml", specs.utf8)
+            }
+            func types() async throws -> [String] {
+                let rows = try await fixture.pool.query(#"SELECT type FROM media WHERE "unusedSince" IS NULL"#)
+                return try rows.map { try $0.decode(0, as: String.self) }
+            }
+            try name("xlsx")
+            try await Self.reach(folder, fixture)
+            #expect(try await types().contains { $0.hasSuffix(".sheet") })
+            try await fixture.pool.execute(
+                """
+                INSERT INTO media_uploads ("tenantId", digest, "phoneNumberId", "mediaId", "uploadedAt")
+                SELECT "tenantId", digest, '1001', '4711', now() FROM media
+                """
+            )
+            try name("docx")
+            try await Self.reach(folder, fixture)
+            #expect(try await types().contains { $0.hasSuffix(".document") })
+            #expect(try await !types().contains { $0.hasSuffix(".sheet") })
+            let rows = try await fixture.pool.query(
+                #"SELECT m.type FROM media m JOIN media_uploads u USING ("tenantId", digest) WHERE u."mediaId" IS NULL"#
+            )
+            let again = try rows.map { try $0.decode(0, as: String.self) }
+            #expect(again.count == 1 && again[0].hasSuffix(".document"), "\(again)")
+        }
+    }
+
     @Test func aFileThatChangesAfterThePlanStopsTheApply() async throws {
         try await Self.with { fixture, folder in
             let desired = try folder.desired
@@ -150,6 +184,52 @@ struct MediaApplyTests {
             for medium in export.media { try copy.write(medium.path, try #require(await exporter.bytes(of: medium))) }
             let plan = try await fixture.plan(try copy.desired)
             #expect(plan.isEmpty, "\(ReconcilerFixture.lines(plan))")
+        }
+    }
+
+    /// Specs that are taken back name the files that are there by their paths, and the others as an export does.
+    @Test func aRevertedSpecNamesItsFiles() async throws {
+        try await Self.with { fixture, folder in
+            try await Self.reach(folder, fixture)
+            let before = try folder.desired
+            try folder.write("acme/terms.txt", "New terms\n".utf8)
+            // This one stays in the folder under another path.
+            try folder.write("acme/texts/same.txt", "Other\n".utf8)
+            try folder.write("acme/other.txt", "Another\n".utf8)
+            let changed = try folder.desired
+            let plan = try await fixture.plan(changed)
+            let id = try #require(try await fixture.apply(plan, changed))
+            let entry = try #require(try await HistoryEntry.read(id, pool: fixture.pool))
+            #expect(entry.tenants == ["acme"])
+            let media = MediaRepository(pool: fixture.pool)
+            let types = try await media.types(ofTenants: ["acme"])
+            #expect(types.count == 4 && Set(types.values) == ["text/plain"])
+            // The file of the raw message is found only if a spec names it.
+            try folder.write(
+                "acme/second.yaml",
+                """
+                kind: Campaign
+                name: second
+                type: manual
+                sender: main
+                message: { type: document, document: { link: ./texts/same.txt } }
+                audience: { conditions: [] }
+                """.utf8
+            )
+            let catalog = SpecCatalog.load(directory: folder.url.path)
+            let reversal = try SpecReversal(of: entry, in: catalog, root: folder.url.path, types: types) { path in
+                try String(contentsOf: folder.url.appending(path: path), encoding: .utf8)
+            }
+            let text = try #require(reversal.edits.first?.after)
+            #expect(!text.contains("sha256:") && text.contains("./texts/same.txt"), "\(text)")
+            let medium = try #require(reversal.media.first)
+            #expect(reversal.media.count == 1 && medium.path.hasPrefix("acme/media/") && medium.path.hasSuffix(".txt"))
+            for edit in reversal.edits { try folder.write(edit.path, (edit.after ?? "").utf8) }
+            try folder.write(medium.path, try #require(try await media.bytes(of: medium.key)).bytes)
+            let after = try folder.desired
+            for identity in before.items.keys {
+                #expect(after.items[identity]?.content == before.items[identity]?.content, "\(identity)")
+            }
         }
     }
 

@@ -34,15 +34,35 @@ struct MediaDeliveryTests {
         }
     }
 
+    /// Answers the first uploads with something else, and passes the others on.
+    private final class UnwillingUploader: MediaChannel {
+        private let channel: any MediaChannel
+        private let answers: Mutex<[UploadAnswer]>
+
+        /// Makes an uploader that gives some answers, the last one first.
+        init(_ channel: any MediaChannel, _ answers: [UploadAnswer]) {
+            self.channel = channel
+            self.answers = Mutex(answers)
+        }
+
+        var rest: Int { answers.withLock(\.count) }
+
+        func upload(_ upload: MediaUpload) async -> UploadAnswer {
+            if let answer = answers.withLock({ $0.popLast() }) { return answer }
+            return await channel.upload(upload)
+        }
+    }
+
     private static func fixture(
         contacts: Int,
+        rate: Int = 400,
         type: String = "image/png",
         faults: SimulatorFaults = .init(),
         _ body: (DeliveryFixture) async throws -> Void
     ) async throws {
         var rules = SimulatorRules()
         rules.checksMedia = true
-        try await DeliveryFixture.with(contacts: contacts, faults: faults, rules: rules) { fixture in
+        try await DeliveryFixture.with(contacts: contacts, rate: rate, faults: faults, rules: rules) { fixture in
             let image = #"{"type":"image","image":{"id":"{{media.\#(digest)}}"}}"#
             try await fixture.setMessage(
                 #"{"type":"template","template":{"name":"hello","language":{"code":"en"},"#
@@ -235,6 +255,103 @@ struct MediaDeliveryTests {
         }
     }
 
+    /// Messages that wait for their file take no slots of those that need none.
+    @Test(.timeLimit(.minutes(3)))
+    func messagesThatWaitForAFileStopNoOthers() async throws {
+        try await Self.fixture(contacts: 100, rate: 20) { fixture in
+            let channel = try await WhatsAppMedia(url: fixture.api)
+            // Attempts have pauses of 5 s and more, so these last longer than the other run.
+            let uploader = UnwillingUploader(channel, Array(repeating: .failed("HTTP 500"), count: 4))
+            let run = try await fixture.launch()
+            try await fixture.pool.execute(
+                """
+                INSERT INTO campaigns ("tenantId", name, type, "senderId", "messageTemplate", "audienceFilter")
+                SELECT "tenantId", 'duo', type, "senderId",
+                    '{"type":"template","template":{"name":"hello","language":{"code":"en"}}}'::jsonb, "audienceFilter"
+                FROM campaigns
+                """
+            )
+            let launcher = RunLauncher(
+                launches: LaunchRepository(pool: fixture.pool),
+                logger: TestDatabase.logger
+            )
+            guard case .opened(let other) = try await launcher.launch(campaign: "duo", tenant: DeliveryFixture.tenant)
+            else {
+                Issue.record("the other campaign is launched")
+                return
+            }
+            try await fixture.withDelivery(media: uploader) {
+                try await fixture.completes(other.id, within: .seconds(60))
+                let waiting = try await fixture.run(run)
+                #expect(waiting.counters[.pending] == 100 && waiting.counters[.queued] == 0, "\(waiting.counters)")
+                #expect(uploader.rest > 0, "the other run was faster than the upload")
+                try await fixture.completes(run)
+            }
+            await channel.shutdown()
+            #expect(Self.uploads(fixture).map(\.answer) == [.accepted])
+            #expect(fixture.simulator.summary().accepted == 200)
+        }
+    }
+
+    /// The longer messages wait, the rarer they ask; what nobody asks for any more is uploaded no more.
+    @Test func aWishGrowsRarerAndEnds() {
+        let uploads = MediaUploads()
+        let start = ContinuousClock.now
+        func delay(after seconds: Int, tenant: String = "acme") -> Duration? {
+            let answer = uploads.ids(
+                of: [Self.digest],
+                tenant: tenant,
+                number: "1001",
+                token: AccessToken(value: "token"),
+                now: start + .seconds(seconds)
+            )
+            return if case .waiting(let delay) = answer { delay } else { nil }
+        }
+        #expect([0, 1, 5, 20, 100].map { delay(after: $0) } == [2, 2, 10, 40, 60].map { .seconds($0) })
+        #expect(delay(after: 150, tenant: "other") == .seconds(2))
+        #expect(uploads.wishes(now: start + .seconds(190)).count == 2)
+        #expect(uploads.wishes(now: start + .seconds(191)).map(\.key.file.tenant) == ["other"])
+        #expect(delay(after: 200) == .seconds(2), "a new wish")
+        #expect([0, 5, 30, 500].map { MediaUploader.postponement(after: .seconds($0)) } == [5, 5, 30, 60])
+    }
+
+    /// A run waits for no file that was refused: only some of its recipients may need it.
+    @Test func aRefusedFileKeepsNoRunWaiting() {
+        let uploads = MediaUploads()
+        let (refused, other) = (Self.digest, String(repeating: "cd", count: 32))
+        func isAwaited(_ digests: Set<String>, after seconds: Int = 0) -> Bool {
+            uploads.isAwaited(
+                digests,
+                tenant: "acme",
+                number: "1001",
+                token: AccessToken(value: "token"),
+                now: .now + .seconds(seconds)
+            )
+        }
+        #expect(isAwaited([refused]))
+        let key = MediaUploadRepository.Key(file: MediaRepository.Key(tenant: "acme", digest: refused), number: "1001")
+        uploads.learn(key, refusal: "131053")
+        #expect(!isAwaited([refused]) && !isAwaited([refused], after: 60))
+        #expect(isAwaited([refused, other]))
+    }
+
+    @Test(.timeLimit(.minutes(2)))
+    func aPersonWhoResumesHasTheUploadTriedAtOnce() async throws {
+        try await Self.fixture(contacts: 10) { fixture in
+            let channel = try await WhatsAppMedia(url: fixture.api)
+            let uploader = UnwillingUploader(channel, [.refused("131053: no image")])
+            let run = try await fixture.launch()
+            try await fixture.withDelivery(media: uploader) {
+                try await eventually("the run pauses") { try await fixture.run(run).status == .paused }
+                #expect(try await fixture.runs.resume(run, by: .command("jane")))
+                try await fixture.completes(run, within: .seconds(60))
+            }
+            await channel.shutdown()
+            let pauses = try await fixture.pool.query("SELECT count(*) FROM run_actions WHERE action = 'pause'")
+            #expect(try pauses[0].decode(0, as: Int.self) == 1, "what was said before is not repeated")
+        }
+    }
+
     @Test(.timeLimit(.minutes(2)))
     func aFileThatWhatsAppRefusesPausesTheRun() async throws {
         try await Self.fixture(contacts: 10, type: "image/gif") { fixture in
@@ -245,6 +362,7 @@ struct MediaDeliveryTests {
             let rows = try await fixture.pool.query(#"SELECT "statusReason" FROM campaign_runs"#)
             let reason = try rows[0].decode(0, as: String?.self) ?? ""
             #expect(reason.contains("refused the file sha256:\(Self.digest) (image/gif)"), "\(reason)")
+            #expect(reason.contains("To send another file, cancel the run, apply, and send the campaign again"))
             #expect(fixture.simulator.summary().accepted == 0)
             #expect(try await fixture.statuses()[.failed] == nil)
         }

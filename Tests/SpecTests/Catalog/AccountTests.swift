@@ -97,6 +97,23 @@ struct AccountTests {
         )
     }
 
+    /// The languages of `languages` are templates at WhatsApp as that of `language` is.
+    @Test func aLanguageOfSeveralIsOneTemplateOfAnAccount() {
+        let hello = Self.template + "\nlanguages:\n  fr: { body: Bonjour }\n  sw: { body: Habari }"
+        func second(_ fields: String) -> String {
+            "kind: Template\nname: second\nwhatsappName: hello\ncategory: utility\nbody: Salut\n\(fields)"
+        }
+        let problem = "C098 templates `hello` and `second` are one: `hello` in"
+        for (fields, code) in [
+            ("language: fr", "fr"), ("language: de\nlanguages:\n  sw: { body: Jambo }", "sw"),
+            ("language: fr\nlanguages:\n  sw: { body: Jambo }", "fr"),
+        ] {
+            let lines = Self.lines(hello, second(fields), Self.account)
+            #expect(lines.count == 1 && lines[0].contains("\(problem) `\(code)` at account `main`"), "\(lines)")
+        }
+        #expect(Self.lines(hello, second("language: de\nlanguages:\n  it: { body: Ciao }"), Self.account).isEmpty)
+    }
+
     @Test func anUnknownAccountIsAnError() {
         let lines = Self.lines(Fixture.sender + "\naccount: mian", Self.account)
         #expect(lines.count == 1 && lines[0].contains("C021 unknown Account `mian`"), "\(lines)")

@@ -217,6 +217,23 @@ struct MediaFolderTests {
         }
     }
 
+    /// Only the ending tells the formats of office programs apart, and a content is stored with one type.
+    @Test func oneContentHasOneEnding() throws {
+        let template = Self.template.replacing("{ image: ./images/spring.png }", with: "{ document: ./a.docx }")
+            .replacing("{ image: ./images/fr.jpg }", with: "{ document: ./a.xlsx }")
+        var files = Self.files(template: template)
+        files["acme/a.docx"] = [0x50, 0x4B, 3, 4, 0, 0]
+        files["acme/a.xlsx"] = files["acme/a.docx"]
+        try Self.with(files) { folder, load in
+            func lines() -> [String] {
+                load().diagnostics.map(Fixture.line).filter { $0.contains("another file with the same content is") }
+            }
+            #expect(lines().count == 1 && lines().allSatisfy { $0.contains(" C101 ") }, "\(lines())")
+            try Data([0x50, 0x4B, 3, 4, 0, 1]).write(to: folder.appending(path: "acme/a.xlsx"))
+            #expect(lines() == [])
+        }
+    }
+
     /// Each path that leads nowhere good, and what is said about it.
     @Test(arguments: [
         ("./images/none.png", "C100", "no such file"), ("../other/secret.png", "C100", "outside of the folder"),

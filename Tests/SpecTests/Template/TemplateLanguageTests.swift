@@ -127,6 +127,29 @@ struct TemplateLanguageTests {
         )
     }
 
+    /// A file of another language than the recipient's is not needed.
+    @Test func aMessageHasTheFilesOfItsLanguage() throws {
+        let (first, second) = (String(repeating: "ab", count: 32), String(repeating: "cd", count: 32))
+        func components(_ digest: String?) -> JSONValue {
+            guard let digest else { return [] }
+            let image: JSONValue = ["type": "image", "image": ["id": .string("{{media.\(digest)}}")]]
+            return [["type": "header", "parameters": [image]]]
+        }
+        let message: JSONValue = [
+            "type": "template", "template": ["name": "visit"],
+            "languages": [
+                "fallback": "en",
+                "components": ["en": components(nil), "fr": components(first), "pt_BR": components(second)],
+            ],
+        ]
+        let payload = try PayloadTemplate(message: message)
+        #expect(payload.files == [first, second])
+        func files(_ language: String?) -> Set<String> {
+            payload.files { $0 == .metadata("language") ? language : nil }
+        }
+        #expect(files("fr") == [first] && files("pt-br") == [second] && files(nil) == [])
+    }
+
     /// Versions before languages must not send everybody the same one: they read the message as one with a broken placeholder.
     @Test func versionsBeforeLanguagesRefuseTheMessage() throws {
         let message = try #require(Fixture.catalog(Self.campaign()).resolvedCampaigns.first).messagePayload

@@ -258,6 +258,56 @@ struct OutlookTests {
         }
     }
 
+    /// A run whose file has no id waits for the upload, until there is one or a person stops it.
+    @Test func aRunWaitsForTheUploadOfItsFile() async throws {
+        let digest = String(repeating: "ab", count: 32)
+        try await Fixture.with { fixture in
+            try await fixture.addCampaign(rate: 80)
+            try await fixture.pool.execute(
+                """
+                UPDATE campaigns SET "messageTemplate" = jsonb_set(
+                    "messageTemplate", '{image}', jsonb_build_object('id', '{{media.' || \(digest)::text || '}}')
+                )
+                """
+            )
+            try await fixture.addContacts(10, at: Date())
+            let run = try await fixture.launch(at: Date())
+            try await DaemonRepository(pool: fixture.pool).beat(UUID(), version: "1", lanes: [])
+            #expect(try await Self.outlook(run, fixture).waiting.isMoving)
+            let rows = try await fixture.pool.query(#"SELECT "tenantId", "phoneNumberId" FROM senders"#)
+            let key = MediaUploadRepository.Key(
+                file: MediaRepository.Key(tenant: try rows[0].decode(0), digest: digest),
+                number: try rows[0].decode(1)
+            )
+            try await fixture.pool.execute(
+                """
+                INSERT INTO media ("tenantId", digest, type, bytes)
+                VALUES (\(key.file.tenant), \(digest), 'image/png', \(Array("an image".utf8)))
+                """
+            )
+            let uploads = MediaUploadRepository(pool: fixture.pool)
+            #expect(try await uploads.begin(key, leaseFor: 60) == .leased)
+            let waiting = try await Self.outlook(run, fixture)
+            #expect(waiting.waiting.reason == .upload && waiting.waiting.until == nil)
+            try await uploads.postpone(key, seconds: 5)
+            #expect(try await Self.outlook(run, fixture).waiting.reason == .upload)
+            // A refusal is no wait. A person who resumes has it forgotten, and the upload is tried again at once.
+            try await uploads.fail(key, error: "no image")
+            #expect(try await Self.outlook(run, fixture).waiting.isMoving)
+            #expect(try await uploads.isRefused(key))
+            #expect(try await uploads.begin(key, leaseFor: 60) == .refused("no image"))
+            let runs = RunRepository(pool: fixture.pool)
+            #expect(try await runs.pause(run, reason: "no image", by: .answer))
+            #expect(try await runs.resume(run, by: .command("jane")))
+            #expect(try await !uploads.isRefused(key))
+            #expect(try await uploads.begin(key, leaseFor: 60) == .leased)
+            try await uploads.finish(key, id: "4711")
+            #expect(try await Self.outlook(run, fixture).waiting.isMoving)
+            try await fixture.pool.execute("DELETE FROM media")
+            #expect(try await uploads.isRefused(key), "a file that is not stored cannot be sent")
+        }
+    }
+
     @Test func campaignsHaveTheOutlookOfTheirOpenRun() async throws {
         try await Self.withRun { fixture, run in
             let record = try #require(try await RunRepository(pool: fixture.pool).find(run))

@@ -26,6 +26,7 @@ struct WaitingTests {
     private static let causes: [(reason: Waiting.Reason, change: @Sendable (inout WaitingFacts) -> Void)] = [
         (.moving, { _ in }),
         (.behindOthers, { $0.turnAt = now + 60 }),
+        (.upload, { $0.awaitsFile = true }),
         (.localTime, { $0.localTimeUntil = now + 80 }),
         (.userCap, { $0.cappedUntil = now + 90 }),
         (.quietHours, { ($0.quietSince, $0.quietUntil) = (now - 100, now + 3_600) }),
