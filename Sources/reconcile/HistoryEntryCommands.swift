@@ -78,7 +78,9 @@ struct HistoryRevertCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await database.withPool { pool in
-            guard let entry = try await HistoryEntry.read(number, pool: pool) else { throw HistoryError.unknown(number) }
+            guard let entry = try await HistoryEntry.read(number, pool: pool) else {
+                throw HistoryError.unknown(number)
+            }
             try await revert(entry, MediaRepository(pool: pool))
         }
     }

@@ -40,8 +40,6 @@ package struct SampleUploads: SampleHandles {
     private static let largest = 16 * 1024 * 1024
     /// The longest time for the way of one file to here, and for that to WhatsApp.
     private static let deadline = Duration.seconds(120)
-    /// The types that resumable uploads take (the page "Resumable Upload API").
-    private static let types = ["image/jpeg", "image/png", "video/mp4", "application/pdf"]
 
     private let client: GraphClient
     private let media: MediaRepository
@@ -62,7 +60,7 @@ package struct SampleUploads: SampleHandles {
             )
         }
         let (type, bytes) = try await file(of: sample, tenant: claim.record.wish.tenantID)
-        guard Self.types.contains(type) else {
+        guard MediaReference.reviewedTypes.contains(type) else {
             throw SampleError("WhatsApp's reviewers take JPEG, PNG, MP4 and PDF, and `\(sample.key)` is \(type)")
         }
         let upload = try await client.call(

@@ -30,6 +30,7 @@ export function phone(campaign, template, rendered, index, choose) {
             { title: "Recipients without it", isNumber: true, cell: ({ missing }) => number(missing) },
         ], rendered.placeholders, { key: ({ placeholder }) => placeholder }) : null,
         h("dl", { class: "facts", key: "facts" },
+            sample?.language ? fact("Language of this recipient", sample.language) : null,
             template ? [
                 fact("Template", `${template.whatsappName} (${
                     [template.language, ...Object.keys(template.languages ?? {})].join(", ")})`),

@@ -171,17 +171,23 @@ enum ImpactEstimator {
         return audiences
     }
 
-    /// Gives raw messages the category of the stored template that they name, if no spec describes it.
+    /// Gives raw messages the category of the stored template that they name, if no spec describes it, and all what WhatsApp has
+    /// made marketing.
     private static func knowingTemplates(
         _ specs: DesiredState,
         on connection: PostgresConnection
     ) async throws -> DesiredState {
         let unknown = Set(specs.items.values.compactMap { $0.campaign?.unknownTemplate })
         let known = try await TemplateRepository.categories(of: Array(unknown), on: connection)
-        guard !known.isEmpty else { return specs }
-        return specs.mappingCampaigns { campaign in
-            campaign.unknownTemplate.flatMap { known[$0] }.map(campaign.knowing) ?? campaign
-        }
+        let told =
+            known.isEmpty
+            ? specs
+            : specs.mappingCampaigns { campaign in
+                campaign.unknownTemplate.flatMap { known[$0] }.map(campaign.knowing) ?? campaign
+            }
+        let made = try await TemplateRepository.madeMarketing(told.items.values.compactMap(\.campaign), on: connection)
+        guard !made.isEmpty else { return told }
+        return told.mappingCampaigns { made.contains($0.identity) ? $0.madeMarketing() : $0 }
     }
 
     /// A campaign that the plan does not change.
@@ -316,13 +322,13 @@ enum ImpactEstimator {
         guard let most = desired.policies[identity.tenant]?.maxCost, cost.isBeyond(most) else { return nil }
         let allowed = plan.allowedPolicies.limit(.maxCost, of: identity)
         let isDear = cost.high > most.micros
-        let dear = isDear ? "may cost \(cost.most.words)" : nil
+        let dear = isDear ? "may cost \(cost.most.words(beside: most))" : nil
         let breach = PolicyBreach(
             .maxCost,
             identity,
             actual: .cost(isDear ? cost.most : most),
             reason: "\(identity) \([dear, cost.unknownCosts].compactMap(\.self).joined(separator: ", and ")), "
-                + "but the policy of tenant `\(identity.tenant)` allows \(most.words)"
+                + "but the policy of tenant `\(identity.tenant)` allows \(most.words(beside: cost.most))"
                 + (allowed.map { ", and its reviewers allowed \($0)" } ?? "")
         )
         return plan.allowedPolicies.cover(breach) ? nil : breach

@@ -45,16 +45,16 @@ enum TemplateNames {
                 // Only a name that is or was in use gets a next version: the stored one was the name of the file.
                 number = 1
             }
-            var name = TemplateVersion.name(of: base, number)
+            var name = TemplateVersion.name(number, of: base)
             if let whatsApp, let reason = reason(spec, name, row, item.identity.tenant, account, whatsApp) {
                 var next = number + 1
                 func isTaken(_ name: String) -> Bool {
                     taken.contains("\(item.identity.tenant) \(account) \(name)")
                         || whatsApp.knows(name, item.identity.tenant, account)
                 }
-                while isTaken(TemplateVersion.name(of: base, next)) { next += 1 }
+                while isTaken(TemplateVersion.name(next, of: base)) { next += 1 }
                 reasons[item.identity] = Reason(former: name, text: reason)
-                name = TemplateVersion.name(of: base, next)
+                name = TemplateVersion.name(next, of: base)
             }
             taken.insert("\(item.identity.tenant) \(account) \(name)")
             if name != base { names[item.identity] = name }

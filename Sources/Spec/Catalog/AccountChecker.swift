@@ -28,8 +28,29 @@ struct AccountChecker {
     func check(_ specs: ArraySlice<Located<any SpecContent>>, _ found: inout [Diagnostic]) {
         for spec in specs {
             guard let member = spec.value as? any AccountMember, let account = member.account else { continue }
-            _ = index.find(AccountSpec.self, account, field: "account", of: spec, &found)
+            let known = index.find(AccountSpec.self, account, field: "account", of: spec, &found)
+            if let known, let template = spec.as(TemplateSpec.self) { checkUploads(template, known, &found) }
         }
+    }
+
+    /// Warns of samples that cannot be uploaded, because the account names no app.
+    private func checkUploads(
+        _ template: Located<TemplateSpec>,
+        _ account: Located<AccountSpec>,
+        _ found: inout [Diagnostic]
+    ) {
+        guard account.lacks("appId"), let sample = template.value.submissions.flatMap(TemplateSubmission.samples).first
+        else { return }
+        found.append(
+            Diagnostic(
+                .sampleWithoutApp,
+                at: template.lacks("header") ? template.headPlace : template.place(of: "header"),
+                field: "header",
+                "account `\(account.identity.name)` has no `appId`, and the sample for `\(sample.key)` is uploaded through an app",
+                help: "add the `appId` to the account; it is only needed to submit the template",
+                related: Diagnostic.Related(place: account.place, label: "the account")
+            )
+        )
     }
 
     /// Checks that each campaign sends a template of its sender's account.

@@ -16,12 +16,19 @@ public final class ResolvedCampaign: Sendable {
 
     /// The category of the template that a raw message names.
     private let namedCategory: TemplateSpec.Category?
+    /// True if WhatsApp has the template as marketing, in a language that is sent.
+    private let isMadeMarketing: Bool
 
-    private init(_ other: ResolvedCampaign, template: TemplateSpec?, namedCategory: TemplateSpec.Category?) {
+    private init(
+        _ other: ResolvedCampaign,
+        template: TemplateSpec?,
+        namedCategory: TemplateSpec.Category?,
+        isMadeMarketing: Bool
+    ) {
         (identity, place, spec) = (other.identity, other.place, other.spec)
         (sender, self.template) = (other.sender, template)
         (audienceFilter, namedFilter) = (other.audienceFilter, other.namedFilter)
-        self.namedCategory = namedCategory
+        (self.namedCategory, self.isMadeMarketing) = (namedCategory, isMadeMarketing)
     }
 
     init(
@@ -35,6 +42,7 @@ public final class ResolvedCampaign: Sendable {
         (identity, place, spec) = (campaign.identity, campaign.place, campaign.value)
         (self.sender, self.template, self.namedCategory) = (sender, template, namedCategory)
         (self.audienceFilter, self.namedFilter) = (audienceFilter, namedFilter)
+        isMadeMarketing = false
     }
 
     /// True for free text, which reaches only contacts who wrote within the last 24 hours.
@@ -43,8 +51,10 @@ public final class ResolvedCampaign: Sendable {
     /// The category by which the recipients are chosen.
     ///
     /// A raw message has that of the specs' template that it names, or the one that ``knowing(_:)`` was told. Free text, and a
-    /// template that is not known, may be marketing.
-    public var category: TemplateSpec.Category { template?.category ?? namedCategory ?? .marketing }
+    /// template that is not known, may be marketing. What WhatsApp has made marketing, is.
+    public var category: TemplateSpec.Category {
+        isMadeMarketing ? .marketing : template?.category ?? namedCategory ?? .marketing
+    }
 
     /// The template of a raw message whose category no spec tells.
     public var unknownTemplate: TemplateReference? {
@@ -59,12 +69,30 @@ public final class ResolvedCampaign: Sendable {
 
     /// Returns the campaign with the category of a template that no spec describes.
     public func knowing(_ category: TemplateSpec.Category) -> ResolvedCampaign {
-        ResolvedCampaign(self, template: template, namedCategory: category)
+        ResolvedCampaign(self, template: template, namedCategory: category, isMadeMarketing: isMadeMarketing)
+    }
+
+    /// Returns the campaign with a template that WhatsApp has made marketing.
+    package func madeMarketing() -> ResolvedCampaign {
+        ResolvedCampaign(self, template: template, namedCategory: namedCategory, isMadeMarketing: true)
+    }
+
+    /// The name at WhatsApp and the languages of the template that it sends; `nil` for free text.
+    package var sentTemplate: (name: String, languages: [String])? {
+        if let template { return (template.whatsappName, spec.language.map { [$0] } ?? template.codes) }
+        return TemplateReference(of: spec, in: identity.tenant, from: sender).map { reference in
+            (reference.name, [reference.language].compactMap(\.self))
+        }
     }
 
     /// Returns the campaign with its template under the name that it has at WhatsApp.
     public func sending(atWhatsApp name: String) -> ResolvedCampaign {
-        ResolvedCampaign(self, template: template?.named(atWhatsApp: name), namedCategory: namedCategory)
+        ResolvedCampaign(
+            self,
+            template: template?.named(atWhatsApp: name),
+            namedCategory: namedCategory,
+            isMadeMarketing: isMadeMarketing
+        )
     }
 
     /// The WhatsApp message without recipient, made anew on each access; its texts may hold placeholders.

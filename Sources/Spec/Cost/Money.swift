@@ -83,6 +83,11 @@ public struct Money: Hashable, Sendable, CustomStringConvertible {
         return "\(currency) \((hundredths / 100).grouped).\(Self.padded(hundredths % 100 * 10_000).prefix(2))"
     }
 
+    /// The amount for people beside a limit of the same currency: with all its places if fewer would not tell it from the limit.
+    public func words(beside limit: Money) -> String {
+        self != limit && words == limit.words ? description : words
+    }
+
     private static func padded(_ micros: Int) -> String {
         let digits = String(micros)
         return String(repeating: "0", count: 6 - digits.count) + digits

@@ -153,7 +153,7 @@ private struct FolderWalk {
             let help = "rename it so that it ends with `.yaml`, or move it out of the folder"
             report(path, "a file whose name ends with `\(ending)` is not read as specs", help)
         case .other:
-            let ending = name.split(separator: ".").last.map { $0.lowercased() } ?? ""
+            let ending = name.split(separator: ".").dropFirst().last.map { $0.lowercased() } ?? ""
             guard tenant != nil, MediaType(ending: ending) != nil else { return }
             listing.media.append(SpecFiles.File(path: path, tenant: tenant, target: target))
         }

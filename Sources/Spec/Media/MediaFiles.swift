@@ -47,6 +47,9 @@ final class MediaFiles {
         text.hasPrefix("./") || text.hasPrefix("../") || text.hasPrefix("/")
     }
 
+    /// Returns true for a text that names a file beside the spec, or that plans have in place of the path of one.
+    static func isFile(_ text: String) -> Bool { isPath(text) || MediaReference(text) != nil }
+
     /// The files that were found, by tenant and content.
     private(set) var found: Set<MediaFile> = []
     /// The folder of all specs; `nil` if they are in memory, without files beside them.
@@ -83,13 +86,20 @@ final class MediaFiles {
                 .stored(reference(text, format, located, field, at: located.place(of: field), &problems))
             )
         }
+        // A language that leaves its headers out has those of the template.
         func samples(_ examples: [String: String]?, _ path: String) -> [String: String]? {
             examples.map { examples in
                 Dictionary(
                     uniqueKeysWithValues: examples.map { key, text in
-                        guard key.hasSuffix("header.link"), Self.isPath(text) else { return (key, text) }
+                        guard key.hasSuffix("header.link"), Self.isFile(text) else { return (key, text) }
                         let place = located.keyPlace(of: key, in: path)
-                        return (key, reference(text, nil, located, "\(path).\(key)", at: place, &problems).text)
+                        let cards = template.cards.enumerated()
+                        let header =
+                            cards.first { key == "\(TemplateParameter.prefix($0.offset))header.link" }?.element.header
+                            ?? template.top
+                        return (
+                            key, reference(text, header?.format, located, "\(path).\(key)", at: place, &problems).text
+                        )
                     }
                 )
             }
@@ -122,7 +132,7 @@ final class MediaFiles {
         switch campaign.content {
         case .template(let name, var params):
             for (key, text) in params.sorted(by: { $0.key < $1.key })
-            where key.hasSuffix("header.link") && Self.isPath(text) {
+            where key.hasSuffix("header.link") && Self.isFile(text) {
                 let place = located.keyPlace(of: key, in: "params")
                 // The kind is checked with the template.
                 params[key] = reference(text, nil, located, "params.\(key)", at: place, &problems).text
@@ -149,7 +159,7 @@ final class MediaFiles {
             )
         case .object(var fields):
             for (name, inner) in fields.sorted(by: { $0.key < $1.key }) {
-                guard name == "link", let text = inner.stringValue, Self.isPath(text) else {
+                guard name == "link", let text = inner.stringValue, Self.isFile(text) else {
                     fields[name] = fill(inner, name, "\(field).\(name)", located, &problems)
                     continue
                 }
@@ -253,6 +263,12 @@ extension MediaFiles {
         > {
             .failure(MediaProblem(.mediaFile, message, help: help))
         }
+        guard MediaReference(path) == nil else {
+            return failure(
+                "this is what plans show in place of a path",
+                "write the path of the file, such as `./images/spring.jpg`; `reconcile export` writes stored files out"
+            )
+        }
         guard !path.hasPrefix("/") else {
             return failure("the path is absolute", "write it relative to the file of the spec: `./images/spring.jpg`")
         }
@@ -309,7 +325,7 @@ extension TemplateSpec {
         let all = [(top, cards, examples)] + languages.values.map { ($0.header, $0.cards, $0.examples) }
         return all.contains { header, cards, examples in
             header?.namesFile == true || cards.contains(where: \.header.namesFile)
-                || examples?.values.contains(where: MediaFiles.isPath) == true
+                || examples?.values.contains(where: MediaFiles.isFile) == true
         }
     }
 }
@@ -318,7 +334,7 @@ extension CampaignSpec {
     fileprivate var namesFiles: Bool {
         switch content {
         case .template(_, let params):
-            params.contains { $0.key.hasSuffix("header.link") && MediaFiles.isPath($0.value) }
+            params.contains { $0.key.hasSuffix("header.link") && MediaFiles.isFile($0.value) }
         case .message(let message): Self.namesFile(message)
         }
     }
@@ -327,7 +343,7 @@ extension CampaignSpec {
         switch value {
         case .array(let items): items.contains(where: namesFile)
         case .object(let fields):
-            fields.contains { $0.key == "link" && $0.value.stringValue.map(MediaFiles.isPath) == true }
+            fields.contains { $0.key == "link" && $0.value.stringValue.map(MediaFiles.isFile) == true }
                 || fields.values.contains(where: namesFile)
         case .null, .bool, .integer, .number, .string: false
         }

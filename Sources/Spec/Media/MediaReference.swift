@@ -69,6 +69,9 @@ public struct MediaReference: Hashable, Sendable {
     /// Returns the usual ending of a file of a type, without a dot.
     package static func ending(ofType type: String) -> String { MediaType(rawValue: type)?.endings.first ?? "bin" }
 
+    /// The types of files that WhatsApp's reviewers can be shown (the page "Resumable Upload API").
+    package static let reviewedTypes = ["image/jpeg", "image/png", "video/mp4", "application/pdf"]
+
     /// The kind of header or message that can hold the file.
     var format: TemplateHeader.Format {
         if type.hasPrefix("image/") { .image } else if type.hasPrefix("video/") { .video } else { .document }

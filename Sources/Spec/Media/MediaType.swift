@@ -78,7 +78,9 @@ struct MediaInspection {
     ///   - name: The name of the file, with its ending.
     /// - Throws: ``MediaProblem`` if WhatsApp certainly refuses it.
     init(_ bytes: [UInt8], name: String) throws(MediaProblem) {
-        let ending = name.split(separator: ".").last.map { $0.lowercased() } ?? ""
+        // Only the last step of a path has an ending, and not every name has one.
+        let parts = (name.split(separator: "/").last ?? "").split(separator: ".", omittingEmptySubsequences: false)
+        let ending = parts.count > 1 ? parts[parts.count - 1].lowercased() : ""
         let types = Self.types(of: bytes)
         guard let type = types.first(where: { $0.endings.contains(ending) }) ?? types.first else {
             throw MediaProblem(
@@ -88,7 +90,8 @@ struct MediaInspection {
         }
         guard type.endings.contains(ending) else {
             throw MediaProblem(
-                "the content is of the type `\(type.rawValue)`, and the name ends with `.\(ending)`",
+                "the content is of the type `\(type.rawValue)`, and the name "
+                    + (ending.isEmpty ? "has no ending" : "ends with `.\(ending)`"),
                 help: "rename it so that it ends with `.\(type.endings[0])`, or export it again"
             )
         }
@@ -119,14 +122,20 @@ struct MediaInspection {
         if bytes.starts(with: "%PDF-".utf8) { return [.pdf] }
         if bytes.count >= 12, bytes[4..<8].elementsEqual("ftyp".utf8) {
             let brand = String(decoding: bytes[8..<12], as: UTF8.self)
-            if brand == "qt  " { return [] }
-            return brand.hasPrefix("3g") ? [.threeGP] : [.mp4]
+            if brand.hasPrefix("3g") { return [.threeGP] }
+            return otherBrands.contains(brand) ? [] : [.mp4]
         }
         if bytes.starts(with: [0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1]) { return [.doc, .xls, .ppt] }
         if bytes.starts(with: [0x50, 0x4B, 0x03, 0x04]) { return [.docx, .xlsx, .pptx] }
         let isText = !bytes.isEmpty && !bytes.contains(0) && String(validating: bytes, as: UTF8.self) != nil
         return isText ? [.text] : []
     }
+
+    /// The brands of pictures, sound and QuickTime, which have the form of films.
+    private static let otherBrands: Set = [
+        "heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1", "avif", "avis", "crx ", "M4A ", "M4B ", "M4P ",
+        "qt  ",
+    ]
 
     private static let pngSignature: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
 

@@ -41,8 +41,8 @@ struct NamedTemplates {
     /// what they have stopped. `category_of_template` chooses among rows by the same order.
     func category(of reference: TemplateReference) -> TemplateSpec.Category? {
         func rank(_ template: TemplateSpec) -> Int {
-            let isOfLanguage = template.language == reference.language
-            let isOfAccount = [nil, template.account].contains(reference.account)
+            let isOfLanguage = template.codes.contains(reference.language ?? "")
+            let isOfAccount = template.account == nil || [nil, template.account].contains(reference.account)
             return (isOfLanguage ? 0 : 4) + (isOfAccount ? 0 : 2) + (template.category.isMarketing ? 0 : 1)
         }
         return all[Name(tenant: reference.tenant, name: reference.name)]?.min { rank($0) < rank($1) }?.category

@@ -32,7 +32,7 @@ public struct TemplateReview: Sendable {
         for (name, label) in [("text", spec.otp?.text), ("autofillText", spec.otp?.autofillText)] {
             if let finding = label.flatMap({ self.label($0, field: "otp.\(name)") }) { found.append(finding) }
         }
-        return found + missingExamples + codes
+        return found + missingExamples + samples + codes
     }
 
     private var texts: [Finding] {
@@ -124,6 +124,21 @@ public struct TemplateReview: Sendable {
                 code: .templateExample
             )
         ]
+    }
+
+    /// Checks the types of the files beside the spec that reviewers are shown.
+    private var samples: [Finding] {
+        TemplateSubmission.samples(of: spec).compactMap { sample in
+            guard let media = sample.media, !MediaReference.reviewedTypes.contains(media.type) else { return nil }
+            let key = "\(sample.key).link"
+            return Finding(
+                field: "examples",
+                message:
+                    "the sample for `\(key)` is \(media.type), and WhatsApp's reviewers take JPEG, PNG, MP4 and PDF",
+                help: "give a sample of such a type: `examples: { \(key): ./samples/… }`",
+                code: .mediaFormat
+            )
+        }
     }
 
     private func needsExample(_ parameter: TemplateParameter) -> Bool {

@@ -73,6 +73,19 @@ public struct RenderRequest: Sendable {
     }
 }
 
+extension RenderedAudience {
+    /// Returns the placeholders with each default once: the same one may lack a value in one text and not in another, because a
+    /// text of blanks alone counts as none, so the higher count is shown.
+    static func merged(_ placeholders: [Placeholder]) -> [Placeholder] {
+        placeholders.reduce(into: []) { merged, next in
+            guard let index = merged.firstIndex(where: { ($0.path, $0.fallback) == (next.path, next.fallback) }) else {
+                return merged.append(next)
+            }
+            if let missing = next.missing, missing > merged[index].missing ?? 0 { merged[index] = next }
+        }
+    }
+}
+
 extension AudienceRepository {
     /// The longest time in which all recipients are counted.
     static let countLimit = Duration.seconds(30)
@@ -116,13 +129,15 @@ extension AudienceRepository {
         let counts = try await missing(placeholders, within: recipients)
         return RenderedAudience(
             recipients: counts?.recipients,
-            placeholders: placeholders.enumerated().map { index, placeholder in
-                RenderedAudience.Placeholder(
-                    path: placeholder.path.description,
-                    fallback: placeholder.fallback,
-                    missing: counts?.missing[index]
-                )
-            },
+            placeholders: RenderedAudience.merged(
+                placeholders.enumerated().map { index, placeholder in
+                    RenderedAudience.Placeholder(
+                        path: placeholder.path.description,
+                        fallback: placeholder.fallback,
+                        missing: counts?.missing[index]
+                    )
+                }
+            ),
             messages: try rows.map { row in
                 RenderedAudience.Message(
                     payload,
@@ -227,7 +242,10 @@ extension RenderedAudience.Message {
         self.language = language
         // No file is uploaded for a look at a message.
         let mediaIDs = Dictionary(uniqueKeysWithValues: payload.files.map { ($0, "sha256:\($0)") })
-        fallbacks = payload.missing { values[$0] }.map { ($0.path.description, $0.fallback) }
+        let missing = payload.missing { values[$0] }.map {
+            RenderedAudience.Placeholder(path: $0.path.description, fallback: $0.fallback, missing: nil)
+        }
+        fallbacks = RenderedAudience.merged(missing).map { ($0.path, $0.fallback) }
         do {
             let id = MessageID.make(run: UUID(), position: 1)
             var body = try payload.body(

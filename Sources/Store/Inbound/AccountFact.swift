@@ -82,6 +82,11 @@ public struct TemplateState: Hashable, Sendable {
     /// Returns a language code as specs have it: webhooks have `en-US` for `en_US`.
     public static func language(_ code: String) -> String { code.replacing("-", with: "_") }
 
+    /// The condition that WhatsApp has `whatsapp_templates AS w` as marketing, or will soon.
+    static let isMarketing: PostgresQuery = """
+        (w."goneAt" IS NULL AND 'MARKETING' IN (upper(w.category), upper(w."nextCategory")))
+        """
+
     /// Returns the condition that a message, as rows hold it, is sent in a language: everybody gets it, or some do.
     static func isSent(by message: PostgresQuery, in language: PostgresQuery) -> PostgresQuery {
         """

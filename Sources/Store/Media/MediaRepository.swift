@@ -120,7 +120,7 @@ public struct MediaRepository: Sendable {
         )
     }
 
-    private static func types(_ rows: [PostgresRow]) throws -> [String: String] {
+    private static func types(_ rows: PostgresRows) throws -> [String: String] {
         var types: [String: String] = [:]
         for row in rows { types[try row.decode(0)] = try row.decode(1) as String }
         return types

@@ -240,10 +240,27 @@ struct LaunchCandidate: Sendable {
 
     /// Returns the category by which the contacts of the message are chosen.
     ///
-    /// Free text, and a template whose category is not known, may be marketing.
+    /// Free text, and a template whose category is not known, may be marketing. What WhatsApp has made marketing in a language
+    /// that is sent is paid as such, and goes to nobody who stopped marketing.
     func reach(of content: RevisionContent, on connection: PostgresConnection) async throws -> TemplateSpec.Category {
         let category = try await category(of: content, on: connection)
-        return category.flatMap(TemplateSpec.Category.init(rawValue:)) ?? .marketing
+        guard let known = category.flatMap(TemplateSpec.Category.init(rawValue:)), !known.isMarketing,
+            let name = content.message["template"]?["name"]?.stringValue
+        else { return .marketing }
+        let codes = MessageLanguages.all(of: content.message).compactMap { message in
+            message["template"]?["language"]?["code"]?.stringValue.map(TemplateState.language)
+        }
+        let rows = try await connection.query(
+            """
+            SELECT EXISTS (
+                SELECT FROM senders s LEFT JOIN accounts a ON \(key: "a.id", of: #"s."accountId""#)
+                JOIN whatsapp_templates w ON w."businessAccountId" = coalesce(a."wabaId", s."businessAccountId")
+                WHERE s.id = \(senderID) AND w.name = \(name) AND w.language = ANY(\(codes)::text[])
+                    AND \(fragment: TemplateState.isMarketing)
+            )
+            """
+        )
+        return try rows[0].decode(0) ? .marketing : known
     }
 
     private static func knownNames(tenant: String, on connection: PostgresConnection) async throws -> [String] {

@@ -112,7 +112,8 @@ extension LaunchPolicy {
                 + "\(maxCost.currency) for that day; put them beside the specs and reconcile"
         }
         if cost.high > maxCost.micros {
-            return "may cost \(cost.most.words), and the policy of its tenant allows \(maxCost.words)"
+            return "may cost \(cost.most.words(beside: maxCost)), and the policy of its tenant allows "
+                + maxCost.words(beside: cost.most)
         }
         guard !allowsUnknownCosts, let unknown = cost.unknownCosts else { return nil }
         return "\(unknown), and reconcile; the policy of its tenant allows \(maxCost.words)"

@@ -255,10 +255,73 @@ extension TemplateRepository {
         return categories
     }
 
-    /// Returns the campaign with the category of the stored template that its raw message names.
+    /// Returns the campaign with the category of the stored template that its raw message names, and with what WhatsApp has made
+    /// marketing.
     public func resolved(_ campaign: ResolvedCampaign) async throws -> ResolvedCampaign {
-        guard let reference = campaign.unknownTemplate else { return campaign }
-        let known = try await pool.withConnection { try await Self.categories(of: [reference], on: $0) }
-        return known[reference].map(campaign.knowing) ?? campaign
+        try await pool.withConnection { connection in
+            var known = campaign
+            if let reference = campaign.unknownTemplate {
+                let categories = try await Self.categories(of: [reference], on: connection)
+                known = categories[reference].map(campaign.knowing) ?? campaign
+            }
+            let made = try await Self.madeMarketing(
+                [try await Self.inForce(known, on: connection)],
+                on: connection
+            )
+            return made.isEmpty ? known : known.madeMarketing()
+        }
+    }
+
+    /// Returns a campaign with its template under the name that its row has at WhatsApp, if that is a version of the spec's.
+    private static func inForce(
+        _ campaign: ResolvedCampaign,
+        on connection: PostgresConnection
+    ) async throws -> ResolvedCampaign {
+        guard let template = campaign.template else { return campaign }
+        let rows = try await connection.query(
+            """
+            SELECT t."whatsappName" FROM templates t
+            WHERE t."tenantId" = \(campaign.identity.tenant) AND t.name = \(template.name) AND t."archivedAt" IS NULL
+            """
+        )
+        guard let name = try rows.first?.decode(0, as: String.self),
+            TemplateVersion.number(of: name, base: template.whatsappName) != nil
+        else { return campaign }
+        return campaign.sending(atWhatsApp: name)
+    }
+
+    /// Returns those of some campaigns whose template is not marketing by its spec, and is at WhatsApp in a language that is sent.
+    ///
+    /// - Parameters:
+    ///   - campaigns: The campaigns, with the names of templates that are in force.
+    ///   - connection: The connection to use; a role that may not read what WhatsApp has finds none.
+    /// - Returns: The campaigns of which that is so.
+    /// - Throws: `PostgresError`.
+    public static func madeMarketing(
+        _ campaigns: [ResolvedCampaign],
+        on connection: PostgresConnection
+    ) async throws -> Set<SpecIdentity> {
+        let sent = campaigns.filter { !$0.category.isMarketing }.flatMap { campaign in
+            let template = campaign.sentTemplate
+            return (template?.languages ?? []).map { (campaign: campaign, name: template?.name ?? "", language: $0) }
+        }
+        guard !sent.isEmpty,
+            try await connection.query("SELECT has_table_privilege('whatsapp_templates', 'SELECT')")[0].decode(0)
+        else { return [] }
+        let rows = try await connection.query(
+            """
+            SELECT DISTINCT n.number - 1
+            FROM unnest(
+                \(sent.map(\.campaign.identity.tenant))::text[], \(sent.map { $0.campaign.sender.account ?? "" })::text[],
+                \(sent.map(\.campaign.sender.name))::text[], \(sent.map(\.name))::text[], \(sent.map(\.language))::text[]
+            ) WITH ORDINALITY AS n(tenant, account, sender, name, language, number)
+            LEFT JOIN accounts a ON a."tenantId" = n.tenant AND a.name = n.account AND a."archivedAt" IS NULL
+            LEFT JOIN senders s ON s."tenantId" = n.tenant AND s.name = n.sender AND s."archivedAt" IS NULL
+            JOIN whatsapp_templates w ON w."businessAccountId" = coalesce(a."wabaId", s."businessAccountId")
+                AND w.name = n.name AND w.language = n.language
+            WHERE \(fragment: TemplateState.isMarketing)
+            """
+        )
+        return Set(try rows.map { sent[try $0.decode(0)].campaign.identity })
     }
 }

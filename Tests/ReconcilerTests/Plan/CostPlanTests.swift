@@ -52,6 +52,57 @@ struct CostPlanTests {
         }
     }
 
+    /// What WhatsApp made marketing costs as much, whatever the spec says, so that the limit is one.
+    @Test func thePlanCountsWithWhatsAppsCategory() async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.addContacts(10, inWindow: 0)
+            let account = "kind: Account\nname: main\nwabaId: \"1022\"\naccessToken: env:TOKEN"
+            let template = """
+                kind: Template
+                name: duo
+                whatsappName: duo
+                language: en
+                category: utility
+                body: Your order is on its way.
+                languages: { fr: { body: Votre commande est en route. } }
+                """
+            func campaign(_ name: String, _ more: String = "") -> String {
+                """
+                kind: Campaign
+                name: \(name)
+                type: manual
+                sender: main
+                template: duo
+                params: {}
+                audience: { conditions: [] }
+                \(more)
+                """
+            }
+            let specs = [account, Samples.sender, template, campaign("all"), campaign("english", "language: en")]
+            let text = specs.joined(separator: "\n---\n")
+            let first = try Self.desired(text, prices: Self.prices)
+            try await fixture.apply(try await fixture.plan(first), first)
+            let changed = try Self.desired(
+                text.replacing("type: manual", with: "type: manual\ntitle: Hi"),
+                prices: Self.prices
+            )
+            func costs() async throws -> [String: Int] {
+                let plan = try await fixture.plan(changed)
+                return plan.changes.reduce(into: [:]) { $0[$1.identity.name] = $1.impact?.cost?.high }
+            }
+            #expect(try await costs() == ["all": 40_000, "english": 40_000])
+            try await fixture.pool.execute(
+                """
+                INSERT INTO whatsapp_templates ("businessAccountId", name, language, status, category)
+                VALUES ('1022', 'duo', 'fr', 'APPROVED', 'MARKETING')
+                """
+            )
+            #expect(try await costs() == ["all": 200_000, "english": 40_000])
+            let preview = try #require(changed.items.values.compactMap(\.campaign).first { $0.identity.name == "all" })
+            #expect(try await TemplateRepository(pool: fixture.pool).resolved(preview).category == .marketing)
+        }
+    }
+
     @Test func thePlanTellsWhatEventsCost() async throws {
         try await ReconcilerFixture.with { fixture in
             try await fixture.addContacts(12, inWindow: 2)

@@ -78,6 +78,9 @@ struct RateTableTests {
         #expect(Money("0.0008EUR")?.description == "EUR 0.0008")
         #expect(Money(currency: "USD", micros: 1_212_395_000).words == "USD 1,212.40")
         #expect(Money(currency: "USD", micros: 800).words == "USD 0.0008")
+        let (limit, more) = (Money(currency: "USD", micros: 750_000), Money(currency: "USD", micros: 750_200))
+        #expect(more.words(beside: limit) == "USD 0.7502" && limit.words(beside: more) == "USD 0.75")
+        #expect(Money(currency: "USD", micros: 760_200).words(beside: limit) == "USD 0.76")
         for text in ["", "250", "USD", "USD 1 000", "usd 5", "US 5", "USD five", "USD -5"] {
             #expect(Money(text) == nil)
         }

@@ -44,8 +44,11 @@ struct MediaTests {
             ([], "a.png", DiagnosticCode.mediaContent, "empty"),
             (Array("GIF89a".utf8) + [0], "a.gif", .mediaContent, "no file of a type"),
             (SampleMedia.film(brand: "qt  "), "a.mp4", .mediaContent, "no file of a type"),
+            (SampleMedia.film(brand: "heic"), "a.mp4", .mediaContent, "no file of a type"),
+            (SampleMedia.film(brand: "M4A "), "a.mp4", .mediaContent, "no file of a type"),
             (SampleMedia.png(), "a.jpg", .mediaContent, "ends with `.jpg`"),
-            (SampleMedia.jpeg(), "a", .mediaContent, "image/jpeg"),
+            (SampleMedia.jpeg(), "a", .mediaContent, "`image/jpeg`, and the name has no ending"),
+            (SampleMedia.jpeg(), "/shop.example/jpg", .mediaContent, "and the name has no ending"),
             (SampleMedia.png(depth: 16), "a.png", .mediaContent, "16 bits"),
             (SampleMedia.jpeg(components: 4), "a.jpg", .mediaContent, "CMYK"),
             (SampleMedia.jpeg(depth: 12), "a.jpg", .mediaContent, "12 bits"),
@@ -255,6 +258,48 @@ struct MediaFolderTests {
             let found = load().diagnostics.filter { $0.place.file.hasSuffix("templates.yaml") }
             let lines = found.map(Fixture.line)
             #expect(lines.contains { $0.hasPrefix("6:18 \(code) ") && $0.contains(words) }, "\(lines)")
+        }
+    }
+
+    /// Reviewers see a sample of the kind of the header, of a type that WhatsApp takes as one.
+    @Test(arguments: [
+        ("image: \"https://shop.example/a.png\"", "./terms.pdf", ["C104", "application/pdf", "an image"]),
+        ("document: \"https://shop.example/a.pdf\"", "./images/fr.jpg", ["C104", "image/jpeg", "a document"]),
+        ("document: \"https://shop.example/a.pdf\"", "./terms.txt", ["C104", "text/plain", "reviewers take JPEG"]),
+        ("document: \"https://shop.example/a.pdf\"", "./terms.pdf", []),
+    ])
+    func samplesAreChecked(header: String, sample: String, words: [String]) throws {
+        let account = "kind: Account\nname: main\nwabaId: \"1022\"\naccessToken: env:TOKEN\nappId: \"104\"\n---\n"
+        let template = Self.template.components(separatedBy: "languages:")[0]
+            .replacing("image: ./images/spring.png", with: header)
+        var files = Self.files(template: account + template + "examples: { header.link: \(sample) }\n")
+        files["acme/campaigns.yaml"] = nil
+        files["acme/terms.txt"] = Array("Terms\n".utf8)
+        try Self.with(files) { _, load in
+            let lines = load().diagnostics.map(Fixture.line)
+            #expect(lines.isEmpty == words.isEmpty, "\(lines)")
+            #expect(words.isEmpty || lines.contains { line in words.allSatisfy(line.contains) }, "\(lines)")
+        }
+        files["acme/templates.yaml"] = files["acme/templates.yaml"].map {
+            Array(String(decoding: $0, as: UTF8.self).replacing("\nappId: \"104\"", with: "").utf8)
+        }
+        try Self.with(files) { _, load in
+            #expect(load().diagnostics.contains { $0.code == .sampleWithoutApp && $0.field == "header" })
+        }
+    }
+
+    /// What plans show in place of a path is no path: its file may not be stored.
+    @Test func referencesAreNotWrittenByHand() throws {
+        let reference = try MediaInspection(SampleMedia.png(), name: "a.png").reference.text
+        var files = Self.files()
+        files["acme/campaigns.yaml"] = Array(
+            Self.campaigns.replacing("./images/spring.png", with: "\"\(reference)\"")
+                .replacing("../acme/terms.pdf", with: "\"\(reference)\"").utf8
+        )
+        try Self.with(files) { _, load in
+            let lines = load().diagnostics.map(Fixture.line)
+            #expect(lines.count == 2 && lines.allSatisfy { $0.contains("C100") && $0.contains("in place of a path") })
+            #expect(lines.first?.hasPrefix("12:") == true, "\(lines)")
         }
     }
 

@@ -32,6 +32,20 @@ struct RenderedAudienceTests {
         ]
     }
 
+    /// A placeholder stands in several texts, and in some of them a blank value counts as none.
+    @Test func aPlaceholderIsListedOnce() async throws {
+        try await Fixture.with { fixture in
+            try await fixture.addContacts(2)
+            try await fixture.pool.execute("UPDATE contacts SET name = ' '")
+            let message = Self.template(["{{name|there}}", "Dear {{name|there}}", "{{name|you}}"])
+            let rendered = try await AudienceRepository(pool: fixture.pool)
+                .render(try Self.request(message), count: 1, now: Fixture.now)
+            #expect(rendered.placeholders.map(\.fallback) == ["there", "you"])
+            #expect(rendered.placeholders.map(\.missing) == [2, 2])
+            #expect(rendered.messages.first?.fallbacks.map(\.text) == ["there", "you"])
+        }
+    }
+
     /// The counts come from SQL and the fallbacks from the renderer: both must judge every odd value alike.
     @Test(
         arguments: [

@@ -1,5 +1,6 @@
 import Foundation
 import Postgres
+import Spec
 import TestSupport
 import Testing
 
@@ -146,6 +147,46 @@ struct LaunchTemplateTests {
             #expect(try await fixture.value("SELECT count(*) FROM campaign_runs") == 0)
             try await Self.see("APPROVED", in: fixture)
             #expect(try await Self.problem(fixture) == nil)
+        }
+    }
+
+    /// What WhatsApp made marketing in a language that is sent is paid as marketing, and spares those who stopped it.
+    @Test(arguments: [("category", "fr", true), ("nextCategory", "fr", true), ("category", "de", false)])
+    func whatWhatsAppMadeMarketingIsMarketing(column: String, language: String, isSent: Bool) async throws {
+        try await Self.with { fixture in
+            try await Self.addTemplate(fixture)
+            try await Self.say("off", in: fixture)
+            let components = #"{"type":"template","template":{"name":"hello","language":{"code":"{{language}}"}},"#
+            let languages = #""languages":{"fallback":"en","components":{"en":[],"fr":[]}}}"#
+            try await fixture.pool.execute(
+                "UPDATE campaigns SET \"messageTemplate\" = \(PostgresJSON(text: components + languages))::jsonb"
+            )
+            func isMarketing() async throws -> Bool {
+                let preview = try await LaunchRepository(pool: fixture.pool).preview(.name("promo"), tenant: "acme")
+                guard case .opened(let run) = preview.opening else { return false }
+                return run.estimatedCost?.category == .marketing
+            }
+            let card = RateCard(
+                from: "2025-01-01",
+                currency: "USD",
+                markets: ["Rest of Africa": [.marketing: 20_000, .utility: 4_000]]
+            )
+            try await fixture.pool.transaction {
+                try await RateRepository.store(RateBook(cards: [card]), of: ["acme"], on: $0)
+            }
+            #expect(try await !isMarketing())
+            try await fixture.pool.execute(
+                """
+                INSERT INTO whatsapp_templates ("businessAccountId", name, language, status, category, "nextCategory")
+                VALUES ('77', 'hello', \(language), 'APPROVED', \(column == "category" ? "MARKETING" : "UTILITY"),
+                    \(column == "category" ? nil as String? : "MARKETING"))
+                """
+            )
+            #expect(try await isMarketing() == isSent)
+            _ = try await fixture.launch(at: Date())
+            #expect(
+                try await fixture.value("SELECT count(*) FROM campaign_runs WHERE \"isMarketing\"") == (isSent ? 1 : 0)
+            )
         }
     }
 

@@ -1,6 +1,6 @@
 /// Accounts at WhatsApp, and what belongs to them.
 extension DiagnosticCode {
-    static let accountFamily = [otherAccount, sameAccount, sharedAccount, sameTemplate]
+    static let accountFamily = [otherAccount, sameAccount, sharedAccount, sameTemplate, sampleWithoutApp]
 
     public static let otherAccount = DiagnosticCode(
         "C090",
@@ -39,6 +39,18 @@ extension DiagnosticCode {
             .replacing("language: en", with: "language: …"),
         wrong: "en",
         right: "sw"
+    )
+
+    public static let sampleWithoutApp = DiagnosticCode(
+        "C107",
+        .warning,
+        "sample that cannot be uploaded",
+        "WhatsApp's reviewers see a sample of the file in a header. It is uploaded through an app, which the account names with "
+            + "`appId`. A template that WhatsApp has already needs none until it is changed.",
+        in: "\(ExampleSpecs.account)\n---\n"
+            + ExampleSpecs.template.replacing("body: Hi {{1}}", with: "header: …\nbody: Welcome to our shop"),
+        wrong: "{ image: \"https://shop.example/spring.jpg\" }",
+        right: "Our offer"
     )
 
     public static let sharedAccount = DiagnosticCode(
