@@ -214,16 +214,18 @@ struct AccountDoctorTests {
                 // The last wish for `other` was done.
                 try await stage.pool.execute(
                     """
-                    INSERT INTO template_submissions ("tenantId", "accountId", name, language, action, digest, status, error, "createdAt")
-                    SELECT 'acme', id, \(name), 'en_US', 'edit', 'd', 'failed', '100: wrong ' || \(age)::int,
+                    INSERT INTO template_submissions (
+                        "tenantId", "accountId", "wabaId", name, language, action, digest, status, error, "createdAt"
+                    )
+                    SELECT 'acme', id, "wabaId", \(name), 'en_US', 'edit', 'd', 'failed', '100: wrong ' || \(age)::int,
                         now() - \(age)::int * interval '1 hour' FROM accounts
                     """
                 )
             }
             try await stage.pool.execute(
                 """
-                INSERT INTO template_submissions ("tenantId", "accountId", name, language, action, digest, status)
-                SELECT 'acme', id, 'other', 'en_US', 'edit', 'd', 'done' FROM accounts
+                INSERT INTO template_submissions ("tenantId", "accountId", "wabaId", name, language, action, digest, status)
+                SELECT 'acme', id, "wabaId", 'other', 'en_US', 'edit', 'd', 'done' FROM accounts
                 """
             )
         }

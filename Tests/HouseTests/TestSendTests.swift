@@ -50,6 +50,7 @@ struct TestSendTests {
         "Schedule/DueSchedule.swift": (2, .named), "Schedule/ScheduleOverview.swift": (1, .named),
         "Schema/HousekeepingRepository.swift": (1, .included), "Schema/StatisticsRepository.swift": (1, .included),
         "States/Transition.swift": (1, .named), "Submission/LaunchTemplate.swift": (1, .named),
+        "Submission/TemplateUse.swift": (1, .included),
         "TestSends/TestSend.swift": (3, .leftOut),
         "TestSends/TestSendRepository.swift": (2, .leftOut),
         "Trigger/TriggerRepository.swift": (1, .named), "Trigger/TriggeredCampaign.swift": (5, .named),

@@ -1,7 +1,7 @@
 public import Logging
 internal import Synchronization
 
-/// Whether a replica may be read instead of its primary, as somebody finds out who measures its age now and then.
+/// The choice between a replica and its primary, as somebody makes it who measures the age of the replica now and then.
 ///
 /// The age grows from one measurement to the next, so a replica that is measured no more is soon not read any more. Each
 /// change from usable to unusable and back is one line in the log.
@@ -61,8 +61,11 @@ struct ReplicaRoute: Sendable {
     let maximumAge: Duration
 
     /// Errors that a replica has and its primary has not: a row that the statement read was removed meanwhile (40001), a
-    /// statement that a replica cannot execute (25006, 0A000), a replica that stops or was promoted (57P01 to 57P03).
-    private static let states: Set<String> = ["40001", "25006", "0A000", "57P01", "57P02", "57P03"]
+    /// statement that a replica cannot execute (25006, 0A000), a replica that stops or was promoted (57P01 to 57P03), or
+    /// one that has not replayed a migration yet (42P01, 42703, 42883).
+    private static let states: Set<String> = [
+        "40001", "25006", "0A000", "57P01", "57P02", "57P03", "42P01", "42703", "42883",
+    ]
 
     /// Takes a connection: of the replica if it is fresh and has one soon, else of the primary.
     func acquire() async throws(PostgresError) -> LentConnection {

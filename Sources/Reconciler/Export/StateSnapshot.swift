@@ -20,7 +20,7 @@ public struct StateSnapshot: Sendable {
     let base: (database: String, lastID: Int)
     /// The environment of the specs that were applied last; `nil` if they had none.
     let environment: String?
-    /// What was known of WhatsApp; `nil` in a snapshot of a version before, or of a role that may not read it.
+    /// The facts of WhatsApp that were known; `nil` in a snapshot of a version before, or of a role that may not read it.
     let whatsApp: AccountSnapshot?
 
     /// Takes a snapshot of the whole database, in one read-only transaction.

@@ -119,7 +119,7 @@ struct TemplatePlanner {
         }
     }
 
-    /// A wish in words: `edit of 2 h ago, which is sent at …`.
+    /// Returns a wish in words: `edit of 2 h ago, which is sent at …`.
     private func words(of record: SubmissionRecord) -> String {
         let language = record.wish.language.map { " (\($0))" } ?? ""
         return "the \(record.wish.action.noun) of \(record.wish.name)\(language), wished \(age(record.createdAt)), "

@@ -21,7 +21,7 @@ struct SendMetrics: Sendable {
         case lost
     }
 
-    /// Why the provider holds messages back, as label values.
+    /// The reasons for which the provider holds messages back, as label values.
     enum Held: String, CaseIterable {
         case qualityAssessment = "held_for_quality_assessment"
         case paused, other

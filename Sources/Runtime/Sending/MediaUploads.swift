@@ -180,7 +180,7 @@ package struct MediaUploader: Service {
     /// Returns the wait after an attempt that failed for a moment, in seconds: the longer messages have waited, up to a minute.
     static func postponement(after wait: Duration) -> Int { min(max(Int(wait.components.seconds), 5), 60) }
 
-    /// What to do about another file: a run keeps the content with which it was launched.
+    /// The remedy for another file: a run keeps the content with which it was launched.
     private static let replacement = "To send another file, cancel the run, apply, and send the campaign again"
 
     let uploads: MediaUploads

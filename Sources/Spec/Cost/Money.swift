@@ -83,7 +83,7 @@ public struct Money: Hashable, Sendable, CustomStringConvertible {
         return "\(currency) \((hundredths / 100).grouped).\(Self.padded(hundredths % 100 * 10_000).prefix(2))"
     }
 
-    /// The amount for people beside a limit of the same currency: with all its places if fewer would not tell it from the limit.
+    /// Returns the amount for people beside a limit of the same currency: with all its places if fewer would not tell it from the limit.
     public func words(beside limit: Money) -> String {
         self != limit && words == limit.words ? description : words
     }

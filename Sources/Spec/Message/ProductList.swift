@@ -23,7 +23,7 @@ struct ProductList: Hashable {
         }
     }
 
-    /// What WhatsApp would refuse, after the name of the parameter; `nil` if nothing is known to be wrong.
+    /// The first thing that WhatsApp would refuse, after the name of the parameter; `nil` if nothing is known to be wrong.
     var fault: (message: String, help: String)? {
         let form = "write sections like `Flowers: rose-1, rose-2; Pots: pot-7`, with the ids of the catalog"
         let count = sections.reduce(0) { $0 + $1.products.count }

@@ -1,11 +1,11 @@
 import Foundation
 public import JSON
 
-/// What was known of WhatsApp at one instant, for plans without a database.
+/// The facts of WhatsApp that were known at one instant, for plans without a database.
 public struct AccountSnapshot: Sendable {
     public let views: [AccountView]
     public let submissions: [SubmissionRecord]
-    /// What sends templates; empty in a snapshot of a version before.
+    /// The senders of templates, such as campaigns; empty in a snapshot of a version before.
     public let uses: [TemplateUse]
 
     public init(views: [AccountView], submissions: [SubmissionRecord], uses: [TemplateUse]) {
@@ -39,8 +39,9 @@ public struct AccountSnapshot: Sendable {
     }
 
     /// A field that is missing or wrong.
-    public struct Unreadable: Error, Equatable {
+    public struct Unreadable: Error, Equatable, CustomStringConvertible {
         public let field: String
+        public var description: String { "`\(field)` is missing or wrong" }
     }
 }
 

@@ -37,7 +37,7 @@ public struct AccountView: Sendable {
         return templates.first { $0.name == name && $0.language == language && $0.goneAt == nil }
     }
 
-    /// What a wait for a reading has come to.
+    /// The outcome of a wait for a reading.
     public enum Reading: Hashable, Sendable {
         case done, open
         /// It has failed, or does not begin in time; with the reason and the remedy.

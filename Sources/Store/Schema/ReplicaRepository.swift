@@ -119,7 +119,7 @@ public struct ReplicaAge: Sendable {
     private let memory: Duration
     /// The time from which on the ends are known.
     private var start: ContinuousClock.Instant?
-    /// Where the log ended at which time, the latest last.
+    /// The ends of the log by time, the latest last.
     private var ends: [(position: Int, at: ContinuousClock.Instant)] = []
 
     /// Makes the judge.

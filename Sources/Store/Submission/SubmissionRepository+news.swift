@@ -1,7 +1,7 @@
 import Foundation
 public import Postgres
 
-/// What tenants are told of the templates that they have submitted.
+/// The news for tenants of the templates that they have submitted.
 ///
 /// A wish is told of once: when WhatsApp has approved its template or refuses to send it, or when the wish has failed. Both
 /// the state of the wish and that of the template are in Postgres, so it does not matter which of them is known first, or

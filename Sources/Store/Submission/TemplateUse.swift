@@ -13,7 +13,7 @@ public struct TemplateUse: Hashable, Sendable {
     public let language: String?
     /// True for the row of a spec, which a plan of that tenant may change.
     public let isManaged: Bool
-    /// What it is, for people: `acme/Campaign/hello`.
+    /// Its name for people, such as `acme/Campaign/hello`.
     public let words: String
 }
 

@@ -14,7 +14,7 @@ struct NamedCategoryTests {
     private static func templates(_ number: Int) -> [String] {
         // Each layout gives two or three templates of an account and the languages of `languages`.
         let layouts: [[(account: String, language: String, others: [String])]] = [
-            [("main", "en", []), ("main", "fr", ["pt_BR"])],
+            [("main", "en", []), ("main", "fr", ["pt_BR"]), ("other", "de", [])],
             [("main", "pt_BR", []), ("other", "en", ["pt_BR"])],
             [("main", "en", ["fr", "pt_BR"]), ("other", "pt_BR", []), ("other", "fr", ["en"])],
             [("main", "en", ["pt_BR"]), ("other", "fr", [])],

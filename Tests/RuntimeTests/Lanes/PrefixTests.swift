@@ -25,15 +25,15 @@ struct PrefixTests {
     @Test(.timeLimit(.minutes(3)))
     func twoInstallationsOnOneRedisDoNotSeeEachOther() async throws {
         try await RedisServer.with { server in
-            try await DeliveryFixture.with(contacts: 120, rate: 60, dailyLimit: 100) { first in
-                try await DeliveryFixture.with(contacts: 120, rate: 60, dailyLimit: 100) { second in
+            try await DeliveryFixture.with(contacts: 120, rate: 60, dailyLimit: 150) { first in
+                try await DeliveryFixture.with(contacts: 120, rate: 60, dailyLimit: 150) { second in
                     // Both have a sender with the same quota group: without prefixes they would share quota and epoch, and
                     // rebuild each other's lanes without end.
                     try await second.pool.execute(#"UPDATE senders SET "quotaGroup" = \#(first.group)"#)
                     let runs = (try await first.launch(), try await second.launch())
                     try await first.withDelivery(redis: Self.configuration(server, prefix: "one:")) {
                         try await second.withDelivery(redis: Self.configuration(server, prefix: "two:")) {
-                            // Sixty of each are business-initiated, more than one quota of 100 has for both.
+                            // The 120 of each are more than one quota of 150 has for both.
                             try await first.completes(runs.0)
                             try await second.completes(runs.1)
                         }

@@ -343,6 +343,8 @@ struct MediaDeliveryTests {
             let run = try await fixture.launch()
             try await fixture.withDelivery(media: uploader) {
                 try await eventually("the run pauses") { try await fixture.run(run).status == .paused }
+                // Another message that has heard of the refusal already would pause the run once more.
+                try await eventually("nothing is under way") { try await fixture.statuses()[.pending] == 10 }
                 #expect(try await fixture.runs.resume(run, by: .command("jane")))
                 try await fixture.completes(run, within: .seconds(60))
             }

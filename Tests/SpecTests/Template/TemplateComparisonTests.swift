@@ -89,7 +89,7 @@ struct TemplateComparisonTests {
     @Test(arguments: [
         (WholeTemplates.image, "starts on", "body"), (WholeTemplates.image, "Reply STOP", "footer"),
         (WholeTemplates.image, "shop.example/{{1}}", "buttons[0].url"),
-        (WholeTemplates.image, "\"Later", "buttons[1].text"), (WholeTemplates.image, "\"IMAGE", "header.format"),
+        (WholeTemplates.image, "\"Later", "buttons[1].text"),
         (WholeTemplates.named, "is booked", "header"), (WholeTemplates.offer, "Ends soon", "offer.text"),
         (WholeTemplates.carousel, "Bags of", "cards[1].body"),
         (WholeTemplates.carousel, "Shoes for", "cards[0].body"), (WholeTemplates.code, "ONE_TAP", "buttons[0].otpType"),
@@ -109,6 +109,13 @@ struct TemplateComparisonTests {
         }
         #expect(comparison.differences.map(\.part) == [part], "\(comparison.differences)")
         #expect(comparison.differences.allSatisfy { $0.wanted != nil && $0.found != nil && $0.wanted != $0.found })
+    }
+
+    @Test func anotherKindOfFileIsADifference() throws {
+        let comparison = try Self.compare(WholeTemplates.image) { components in
+            (try? JSONValue(parsing: components.canonicalText.replacing("\"IMAGE\"", with: "\"VIDEO\""))) ?? .null
+        }
+        #expect(comparison.differences.map(\.part) == ["header.format"])
     }
 
     @Test func partsThatOnlyOneSideHasAreDifferences() throws {

@@ -4,7 +4,8 @@ import Testing
 
 /// The parts of templates, as specs write them.
 struct TemplatePartTests {
-    private static let account = "\n---\nkind: Account\nname: main\nwabaId: \"1022\"\naccessToken: env:TOKEN"
+    private static let account =
+        "\n---\nkind: Account\nname: main\nwabaId: \"1022\"\nappId: \"1\"\naccessToken: env:TOKEN"
 
     @Test(arguments: WholeTemplates.all)
     func everyPartIsReadBack(text: String) throws {

@@ -140,8 +140,8 @@ struct ContactTableTests {
     /// Expects that nothing is migrated, and returns what stands in the way.
     private static func problems(_ pool: PostgresPool) async throws -> [String] {
         let error = await #expect(throws: SchemaError.self) { try await migrate(pool) }
-        let applied = try await pool.query("SELECT count(*) FROM schema_migrations")
-        #expect(try applied[0].decode(0, as: Int.self) == 0)
+        let isUntouched = try await pool.query("SELECT to_regclass('schema_migrations') IS NULL")
+        #expect(try isUntouched[0].decode(0, as: Bool.self))
         #expect(try await count("\"contactId\" IS NOT NULL", pool) == 5_000)
         guard case .unusableContacts(let problems)? = error else { return [] }
         return problems

@@ -343,7 +343,7 @@ struct LaunchTemplateTests {
     @Test func lifetimesAreCompared() async throws {
         try await Self.with { fixture in
             try await Self.addTemplate(fixture)
-            try await fixture.pool.execute("UPDATE templates SET parts = '{\"ttl\":300}'")
+            try await fixture.pool.execute("UPDATE templates SET parts = '{\"ttl\":\"5m\"}'")
             try await Self.see("APPROVED", category: "utility", ttl: 60, in: fixture)
             #expect(try await Self.problem(fixture)?.contains("ttl is \"60 s\" at WhatsApp") == true)
             try await Self.see("APPROVED", category: "utility", ttl: 300, in: fixture)
