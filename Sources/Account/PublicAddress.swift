@@ -4,7 +4,7 @@ import NIOPosix
 
 /// Tells the servers of the internet from those that only this machine or its network can reach.
 ///
-/// Whoever writes specs can name any link as a sample. A daemon that read each of them would tell what answers in its own network.
+/// An author of specs can name any link as a sample. A daemon that read each of them would tell which servers of its own network answer.
 enum PublicAddress {
     /// A server that is not to be asked; nothing is said about whether there is one.
     struct Refused: Error, Hashable, CustomStringConvertible {

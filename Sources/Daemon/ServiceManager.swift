@@ -90,7 +90,7 @@ struct ServiceReporter: Service {
     /// Makes a reporter.
     ///
     /// - Parameters:
-    ///   - manager: The manager; `nil` if nobody wants to know.
+    ///   - manager: The manager; `nil` if none started the daemon.
     ///   - served: Notified when the daemon accepts connections; this is its only waiter.
     ///   - pulse: The vital loops.
     ///   - longestRound: Time in which each of them must come round.
@@ -111,7 +111,7 @@ struct ServiceReporter: Service {
             await cancelWhenGracefulShutdown { await self.report(to: manager) }
             await tell("STOPPING=1", manager)
         } else {
-            // Nobody wants to know; a service that ends would end the daemon. Throws only when it is cancelled.
+            // No manager is to be told; a service that ends would end the daemon. Throws only when it is cancelled.
             try? await gracefulShutdown()
         }
     }

@@ -95,7 +95,7 @@ extension PostgresConfiguration {
         var rest = text
         if let match = text.firstMatch(of: /(?<before>[?&])prepared_statements=(?<value>[^&]*)(?<after>&?)/) {
             value = match.value
-            // What follows takes the place of the setting; the last one goes with the sign before it.
+            // The next setting takes the place of this one; the last setting goes with the sign before it.
             rest.replaceSubrange(match.range, with: match.after.isEmpty ? "" : match.before)
         } else if !text.contains("://"),
             let match = text.firstMatch(of: /(?:^|\s)prepared_statements\s*=\s*'?(?<value>\w*)'?(?=\s|$)/)

@@ -162,7 +162,7 @@ enum QuotaShapes {
                     count: 0...1_000
                 ),
                 isRequired: true,
-                "All languages of the message, in the order of their codes, also those that nobody gets."
+                "All languages of the message, in the order of their codes, also those without recipients."
             ),
             ShapeField(
                 "fallback",

@@ -67,7 +67,7 @@ package struct AccountRefresh: Sendable {
                     reason: "it took longer than \(limit.components.seconds) s"
                 )
             }
-            // Another process reads, which tells nobody when it is done.
+            // Another process reads the account, and sends no notification when the reading ends.
             if count == 0 { try await Task.sleep(for: .milliseconds(200)) }
         }
     }

@@ -1,7 +1,7 @@
 public import Logging
 internal import Synchronization
 
-/// The choice between a replica and its primary, as somebody makes it who measures the age of the replica now and then.
+/// The choice between a replica and its primary, by the last measurement of the age of the replica.
 ///
 /// The age grows from one measurement to the next, so a replica that is measured no more is soon not read any more. Each
 /// change from usable to unusable and back is one line in the log.
@@ -115,7 +115,7 @@ struct LentConnection: Sendable {
 extension PostgresPool {
     /// Makes a pool for reads, which lends connections of a replica as long as it is fresh, and else those of its primary.
     ///
-    /// What fails because of the replica is repeated on the primary. So a body must do nothing but read, and must be
+    /// A statement that fails because of the replica is repeated on the primary. So a body must do nothing but read, and must be
     /// harmless to repeat.
     ///
     /// - Parameters:

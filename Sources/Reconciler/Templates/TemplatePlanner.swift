@@ -157,7 +157,7 @@ struct TemplatePlanner {
             if let seen { describe(seen, spec, &template) }
             return template
         }
-        // What is on its way may arrive: then WhatsApp has another text than the one that was read.
+        // A request on its way may arrive: then WhatsApp has another text than the one that was read.
         if let moving = whatsApp.open(key).first(where: { $0.status != .wanted && $0.wish.request != nil }) {
             var template = planned(seen == nil ? .create : .edit)
             template.differences = differences(request, from: moving.wish)

@@ -236,7 +236,7 @@ extension RedisConnection {
         }
     }
 
-    /// Sends one command on a connection that nobody shares yet, and waits for its reply.
+    /// Sends one command on a connection that no other caller shares yet, and waits for its reply.
     func ask(
         _ command: RedisCommand,
         until deadline: ContinuousClock.Instant,

@@ -84,8 +84,8 @@ struct SendMetrics: Sendable {
     }
 }
 
-/// The codes of errors as label values, in a bounded number: each value of a label is a series, and nobody else limits
-/// the codes that the provider can make up.
+/// The codes of errors as label values, in a bounded number: each value of a label is a series, and the
+/// provider can return any number of codes.
 final class ErrorCodes: Sendable {
     /// Number of codes that are shown; further ones are `other`.
     static let most = 100

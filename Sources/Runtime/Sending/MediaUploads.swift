@@ -47,7 +47,7 @@ package final class MediaUploads: Sendable {
     static let shortestDelay = Duration.seconds(2)
     /// The longest delay: a lane full of messages that wait takes few of its slots for them.
     static let longestDelay = Duration.seconds(60)
-    /// The time after which a wish ends that nobody asks for, because its run was cancelled for example.
+    /// The time after which a wish ends for which no message asks any more, as after the cancellation of its run.
     private static let patience = Duration.seconds(90)
     private static let capacity = 10_000
 
@@ -114,7 +114,7 @@ package final class MediaUploads: Sendable {
         MediaUploadRepository.Key(file: MediaRepository.Key(tenant: tenant, digest: digest), number: number)
     }
 
-    /// Returns the uploads that messages wait for, and ends those that nobody has asked for lately.
+    /// Returns the uploads that messages wait for, and ends those for which no message has asked lately.
     func wishes(now: ContinuousClock.Instant = .now) -> [Wish] {
         state.withLock { state in
             state.wishes = state.wishes.filter { now - $0.value.askedAt <= Self.patience }

@@ -13,7 +13,7 @@ public struct LanguageCounts: Hashable, Sendable {
         public let recipients: Int
     }
 
-    /// All languages of the message, sorted by their codes; also those that nobody gets.
+    /// All languages of the message, sorted by their codes; also those without recipients.
     public let lines: [Line]
     /// The language of people whose own is not there.
     public let fallback: String

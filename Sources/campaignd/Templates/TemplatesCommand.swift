@@ -180,7 +180,7 @@ struct SyncTemplatesCommand: AsyncParsableCommand {
                     }
                     throw SyncError.notRead(reasons)
                 }
-                // A daemon reads, which tells nobody when it is done.
+                // A daemon reads the accounts, and sends no notification when the reading ends.
                 try await Task.sleep(for: .milliseconds(500))
             }
         }
