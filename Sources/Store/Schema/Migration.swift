@@ -97,5 +97,6 @@ public struct Migration: Sendable {
         Migration(version: 45, name: "template_categories", bytes: PackageResources._045_template_categories_sql),
         Migration(version: 46, name: "waiting_starts", bytes: PackageResources._046_waiting_starts_sql),
         Migration(version: 47, name: "wishes_of_accounts", bytes: PackageResources._047_wishes_of_accounts_sql),
+        Migration(version: 51, name: "followed_categories", bytes: PackageResources._051_followed_categories_sql),
     ]
 }
