@@ -13,8 +13,8 @@ struct UsedTemplateTests {
     private static func open(_ stage: SubmissionStage) async throws {
         let statements: [PostgresQuery] = [
             """
-            INSERT INTO senders ("tenantId", name, "phoneNumberId", "accessToken", "quotaGroup", "accountId")
-            SELECT "tenantId", 'main', '1', 'env:TOKEN', 'main', id FROM accounts
+            INSERT INTO senders ("tenantId", name, "phoneNumberId", "accessToken", "quotaGroup", "ratePerSecond", "accountId")
+            SELECT "tenantId", 'main', '1', 'env:TOKEN', 'main', 80, id FROM accounts
             """,
             """
             INSERT INTO campaigns ("tenantId", name, type, "senderId", "messageTemplate", "audienceFilter")
