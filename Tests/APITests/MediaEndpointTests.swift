@@ -1,3 +1,4 @@
+import AccessTokens
 import JSON
 import Postgres
 import TestSupport
