@@ -82,6 +82,7 @@ package struct APIRoutes: Sendable {
             AudienceEndpoints(pool: reports, gate: gate, now: now).all,
             [RenderEndpoint(audiences: AudienceRepository(pool: reports), gate: gate, now: now).endpoint],
             TemplateEndpoints(templates: templates).all,
+            MediaEndpoints(media: MediaRepository(pool: pool)).all,
             AccountEndpoints(accounts: AccountViewRepository(pool: pool)).all,
             ContactEndpoints(
                 contacts: ContactRepository(pool: pool, erasureKey: erasureKey),

@@ -42,6 +42,8 @@ struct DashboardPagesTests {
                 let policy = try #require(reply.header("Content-Security-Policy"))
                 #expect(policy.hasPrefix("default-src 'none'; script-src 'self'; style-src 'self'"))
                 #expect(policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"))
+                // Pictures of messages are requested with the token, and shown from memory.
+                #expect(policy.contains("img-src 'self' blob: data:"))
                 #expect(reply.header("X-Content-Type-Options") == "nosniff")
                 #expect(reply.header("Referrer-Policy") == "no-referrer")
                 #expect(reply.header("Cross-Origin-Opener-Policy") == "same-origin")

@@ -124,3 +124,16 @@ def test_a_campaign_with_ten_thousand_runs_opens(stage, viewer):
     expect(runs.locator("tbody > tr")).to_have_count(20)
     runs.get_by_role("button", name="Next").click()
     expect(runs).to_contain_text("Page 2 of 501")
+
+
+def test_files_beside_the_specs_are_shown(stage, viewer):
+    access = token(tenant="globex", scope="read")
+    _, found = stage.api("GET", "/campaigns", access=access)
+    campaigns = {item["name"]: item["id"] for item in found["items"]}
+    page = viewer.open(access=access, path=f"/ui/campaigns/{campaigns['globex-flyer']}")
+    shown = page.locator(".bubble img")
+    expect(shown).to_have_attribute("alt", "Picture flyer.png, 1 kB")
+    # The content security policy lets the browser show it.
+    expect(shown).to_have_js_property("naturalWidth", 120)
+    go(page, f"/ui/campaigns/{campaigns['globex-terms']}")
+    expect(page.locator(".bubble .media")).to_have_text("terms.pdf, 1 kB")

@@ -175,6 +175,8 @@ struct APIResponse: Sendable {
         case json(JSONValue)
         /// JSON that is encoded already.
         case text([UInt8])
+        /// A file.
+        case bytes([UInt8], mediaType: String)
         /// A body that is streamed while it is made.
         case stream(mediaType: String, write: @concurrent @Sendable (inout any ResponseBodyWriter) async throws -> Void)
     }
@@ -208,6 +210,9 @@ struct APIResponse: Sendable {
             )
         case .text(let bytes):
             headers[.contentType] = "application/json"
+            return Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
+        case .bytes(let bytes, let mediaType):
+            headers[.contentType] = mediaType
             return Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
         case .stream(let mediaType, let write):
             headers[.contentType] = mediaType

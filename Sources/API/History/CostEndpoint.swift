@@ -74,6 +74,27 @@ enum CostShapes {
                 example: .array([])
             ),
             ShapeField("markets", .list(.object(market), count: 0...200), isRequired: true, "Paid messages by market."),
+            ShapeField(
+                "since",
+                .dateTime,
+                "When the category of the template changed; absent if it is that of the launch."
+            ),
+            ShapeField(
+                "former",
+                .list(.object(former), count: 0...200),
+                "Messages that were sent before that; `lowMicros` and `highMicros` contain them, and nothing else does."
+            ),
+        ]
+    )
+
+    private static let former = ObjectShape(
+        "FormerCategoryEstimate",
+        "Messages of a run that were sent while their template had another category.",
+        [
+            ShapeField("category", .choice(RateCategory.self), isRequired: true, "Category that they had."),
+            ShapeField("messages", .sum, isRequired: true, "Number of messages.", example: 40),
+            ShapeField("lowMicros", .sum, isRequired: true, "The least, in millionths.", example: 160_000),
+            ShapeField("highMicros", .sum, isRequired: true, "The most, in millionths.", example: 160_000),
         ]
     )
 

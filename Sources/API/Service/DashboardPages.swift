@@ -17,11 +17,12 @@ struct DashboardPages: Sendable {
     init(signIn: SignIn?) {
         self.signIn = signIn
         // Only own scripts, styles and requests, nothing inline; no other site may show the page in a frame. The code of a
-        // sign-in is exchanged by the page, so it may also send requests to the provider.
+        // sign-in is exchanged by the page, so it may also send requests to the provider. Pictures of messages need a token, so
+        // the page requests them, and shows what it has.
         let connections = ["'self'"] + (signIn.map { [$0.issuer.origin] } ?? [])
         contentSecurityPolicy = [
             "default-src 'none'", "script-src 'self'", "style-src 'self'",
-            "connect-src \(connections.joined(separator: " "))", "img-src 'self' data:", "base-uri 'none'",
+            "connect-src \(connections.joined(separator: " "))", "img-src 'self' blob: data:", "base-uri 'none'",
             "form-action 'none'", "frame-ancestors 'none'",
         ].joined(separator: "; ")
     }

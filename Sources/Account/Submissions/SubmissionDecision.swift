@@ -232,10 +232,10 @@ enum SubmissionVerdict {
         }
     }
 
-    /// Returns the outcome of an upload that brought an error; nothing of the template was sent.
-    static func step(ofUpload error: GraphError, attempts: Int) -> SubmissionStep {
+    /// Returns the outcome of the upload of a file that brought an error; nothing of the template was sent.
+    static func step(ofUpload error: GraphError, of file: String) -> SubmissionStep {
         if case .refused(let refusal) = error, !refusal.isTransient {
-            return .failed(code: refusal.code, subcode: refusal.subcode, reason: "a file was not taken: \(refusal)")
+            return .failed(code: refusal.code, subcode: refusal.subcode, reason: "\(file) was not taken: \(refusal)")
         }
         return step(ofReading: error)
     }

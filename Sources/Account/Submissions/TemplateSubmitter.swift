@@ -18,9 +18,12 @@ package struct TemplateSubmitter: Sendable {
     /// The longest time between the record of a request and its writing: a daemon that was suspended in between must not write
     /// it, because another one may have taken over.
     private static let longestPause = Duration.seconds(20)
+    /// The time between two looks at a run that keeps a template from being deleted.
+    private static let whileUsed = Duration.seconds(300)
 
     private let submissions: SubmissionRepository
     private let sweeps: AccountSweepRepository
+    private let media: MediaRepository
     private let client: GraphClient
     private let tokens: TokenResolver
     private let samples: (any SampleHandles)?
@@ -46,6 +49,7 @@ package struct TemplateSubmitter: Sendable {
     ) {
         submissions = SubmissionRepository(pool: pool)
         sweeps = AccountSweepRepository(pool: pool)
+        media = MediaRepository(pool: pool)
         (self.client, self.tokens, self.samples) = (client, tokens, samples)
         (self.lease, self.logger) = (lease, logger)
     }
@@ -138,6 +142,16 @@ package struct TemplateSubmitter: Sendable {
                 reason: "\(reason): WhatsApp takes no more before \(until.formatted(.iso8601))",
                 isCounted: true
             )
+        case .used(let use):
+            guard use.isRun else {
+                let reason = "\(use.words) uses the template by now: end that, and delete the template anew"
+                return .failed(code: nil, subcode: nil, reason: reason)
+            }
+            return .later(
+                Self.whileUsed,
+                reason: "\(use.words) sends the template: it is deleted when that is over",
+                isCounted: true
+            )
         case .marked: break
         }
         let marked = ContinuousClock.now
@@ -197,13 +211,22 @@ package struct TemplateSubmitter: Sendable {
             } catch let error as SampleError {
                 return .failure(Instead(step: .failed(code: nil, subcode: nil, reason: error.description)))
             } catch let error as GraphError {
-                return .failure(Instead(step: SubmissionVerdict.step(ofUpload: error, attempts: claim.record.attempts)))
+                let file = await words(of: sample, tenant: claim.record.wish.tenantID)
+                return .failure(Instead(step: SubmissionVerdict.step(ofUpload: error, of: file)))
             } catch {
                 let reason = "a file could not be uploaded: \(ErrorText.of(error))"
                 return .failure(Instead(step: .later(.seconds(300), reason: reason, isCounted: true)))
             }
         }
         return .success(handles)
+    }
+
+    /// Returns a file as people know it: by its path in the specs, or its link.
+    private func words(of sample: TemplateSubmission.Sample, tenant: String) async -> String {
+        guard let reference = sample.media else { return "the file `\(sample.link)` of `\(sample.key)`" }
+        let key = MediaRepository.Key(tenant: tenant, digest: reference.digest)
+        let path = (try? await media.facts(of: key))?.path
+        return "the file \(path.map { "`\($0)`" } ?? reference.text) of `\(sample.key)`"
     }
 
     private func log(_ step: SubmissionStep, _ claim: SubmissionClaim) {

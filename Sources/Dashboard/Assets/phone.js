@@ -1,5 +1,6 @@
 // The message of a campaign as a phone shows it.
-import { h, icon, table } from "./dom.js";
+import { get, request } from "./api.js";
+import { h, icon, render, table } from "./dom.js";
 import { number } from "./format.js";
 import { fact } from "./states.js";
 
@@ -13,8 +14,8 @@ export function phone(campaign, template, rendered, index, choose) {
         sample?.problem ? h("p", { class: "notice warning", key: "problem" }, icon("failed"), sample.problem) : null,
         h("div", { class: "phone", key: "phone" },
             h("div", { class: "bubble" },
-                content.media ? h("div", { class: "media" }, icon("file"), content.media) : null,
-                content.header ? h("p", { class: "bubble-header" }, marked(content.header)) : null,
+                content.media ? medium(content.media) : null,
+                content.header ? header(content.header) : null,
                 content.body
                     ? content.body.split("\n").map((line) => h("p", {}, line ? marked(line) : "\u00a0"))
                     : null,
@@ -43,6 +44,70 @@ export function phone(campaign, template, rendered, index, choose) {
     ];
 }
 
+/// The header: a text, or a file that stands beside the specs, as `[image] sha256:…`.
+function header(text) {
+    const file = text.match(/^\[(?:image|video|document)\] sha256:([0-9a-f]{64})/);
+    if (file) return h("stored-file", { class: "media", digest: file[1] });
+    return h("p", { class: "bubble-header" }, marked(text));
+}
+
+/// What a message has in place of a text: a file beside the specs, or the word for its kind.
+function medium({ kind, link }) {
+    const digest = link?.match(/(?:sha256:|media\.)([0-9a-f]{64})/)?.[1];
+    return digest
+        ? h("stored-file", { class: "media", digest })
+        : h("div", { class: "media" }, icon("file"), kind);
+}
+
+/// A file beside the specs: the picture, or the name and size of anything else. It is requested with the token, which an
+/// address in `src` could not have.
+class StoredFile extends HTMLElement {
+    static observedAttributes = ["digest"];
+    #address;
+
+    connectedCallback() {
+        this.#show();
+    }
+
+    disconnectedCallback() {
+        this.#forget();
+    }
+
+    attributeChangedCallback(name, before, after) {
+        if (this.isConnected && before !== after) this.#show();
+    }
+
+    #forget() {
+        if (this.#address) URL.revokeObjectURL(this.#address);
+        this.#address = undefined;
+    }
+
+    async #show() {
+        this.#forget();
+        const digest = this.getAttribute("digest");
+        const isCurrent = () => this.isConnected && this.getAttribute("digest") === digest;
+        render(this, icon("file"), "Loading");
+        try {
+            const { type, bytes, path } = await get(`/media/${digest}`);
+            const name = path?.split("/").at(-1) ?? type;
+            const size = bytes < 1_000_000 ? `${Math.ceil(bytes / 1_000)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
+            if (!["image/jpeg", "image/png"].includes(type)) {
+                if (isCurrent()) render(this, icon("file"), h("span", { title: path }, `${name}, ${size}`));
+                return;
+            }
+            const picture = await (await request(`/media/${digest}/image`)).blob();
+            if (!isCurrent()) return;
+            this.#forget();
+            this.#address = URL.createObjectURL(picture);
+            render(this, h("img", { src: this.#address, alt: `Picture ${name}, ${size}` }));
+        } catch (error) {
+            if (isCurrent()) render(this, icon("failed"), `The file is not shown: ${error.message}`);
+        }
+    }
+}
+
+customElements.define("stored-file", StoredFile);
+
 function button(content) {
     if (typeof content === "string") return h("li", {}, content);
     const target = content.url ?? content.phoneNumber;
@@ -60,11 +125,18 @@ function fromTemplate(campaign, template) {
     const values = campaign.templateParams ?? {};
     const fill = (text) => text?.replace(/\{\{\s*([\w.]+)\s*\}\}/g, (whole, name) => values[name] ?? whole);
     return {
-        header: fill(template.header),
+        header: fill(headerText(template.header, values)),
         body: fill(template.body),
         footer: template.footer,
         buttons: template.buttons,
     };
+}
+
+/// The header of a template as a text: its own, or its kind with the file that everybody gets or the campaign gives.
+function headerText(content, values) {
+    if (typeof content !== "object" || content === null) return content;
+    const [kind, file] = Object.entries(content)[0] ?? ["header"];
+    return [`[${kind}]`, typeof file === "string" ? file : values["header.link"]].filter(Boolean).join(" ");
 }
 
 /// Reads a message as the Cloud API takes it.
@@ -81,7 +153,7 @@ function fromMessage(message = {}) {
                 ? [{ text: action.parameters.display_text, url: action.parameters.url }] : [])].filter(Boolean),
         };
     }
-    return { media: message.type ?? "message", body: value.caption ?? "" };
+    return { media: { kind: message.type ?? "message", link: value.id ?? value.link }, body: value.caption ?? "" };
 }
 
 const marks = { "*": "strong", _: "em", "~": "s" };

@@ -120,7 +120,8 @@ public struct Applier: Sendable {
     /// Stores the files that the specs name and the database lacks, one at a time, so that few bytes are in memory.
     private func storeMedia(_ desired: DesiredState, on connection: PostgresConnection) async throws {
         let files = Dictionary(
-            desired.media.map { (MediaRepository.Key(tenant: $0.tenant, digest: $0.reference.digest), $0) }
+            desired.media.sorted { $0.path < $1.path }
+                .map { (MediaRepository.Key(tenant: $0.tenant, digest: $0.reference.digest), $0) }
         ) { first, _ in first }
         let keys = files.keys.sorted { ($0.tenant, $0.digest) < ($1.tenant, $1.digest) }
         try await MediaRepository.retype(files.mapValues(\.reference.type), on: connection)
@@ -132,6 +133,7 @@ public struct Applier: Sendable {
             }.get()
             try await MediaRepository.store(bytes, of: file.reference, tenant: file.tenant, on: connection)
         }
+        try await MediaRepository.name(files.mapValues(\.path), on: connection)
         let tenants = desired.tenants ?? desired.allTenants
         try await MediaRepository.mark(used: keys, of: tenants, on: connection)
     }

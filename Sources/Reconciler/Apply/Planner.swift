@@ -135,11 +135,11 @@ public struct Planner: Sendable {
         try desired.checkTenants(against: state)
         try desired.checkEnvironment(of: try await SpecEnvironmentRepository.stored(on: connection))
         let whatsApp = try await WhatsAppState.read(desired, state, now: now, on: connection)
-        let (named, reasons) = TemplateNames.inForce(desired, state, whatsApp)
+        let (named, remarks) = TemplateNames.inForce(desired, state, whatsApp)
         var plan = try await BlockingWork.run {
             Result {
                 var plan = try Differ.plan(from: state, to: named)
-                plan.templates = try TemplatePlanner(desired: named, whatsApp: whatsApp, names: reasons).templates()
+                plan.templates = try TemplatePlanner(desired: named, whatsApp: whatsApp, names: remarks).templates()
                 return plan
             }
         }

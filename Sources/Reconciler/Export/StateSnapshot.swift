@@ -88,10 +88,10 @@ public struct StateSnapshot: Sendable {
                 uses: known.uses
             )
         }
-        let (desired, reasons) = TemplateNames.inForce(desired, state, seen)
+        let (desired, remarks) = TemplateNames.inForce(desired, state, seen)
         var plan = try Differ.plan(from: state, to: desired)
         if let seen {
-            plan.templates = try TemplatePlanner(desired: desired, whatsApp: seen, names: reasons).templates()
+            plan.templates = try TemplatePlanner(desired: desired, whatsApp: seen, names: remarks).templates()
         }
         FireTimes.add(to: &plan, zones: desired.zones, now: now)
         if desired.items.values.contains(where: { ($0.spec.value as? TemplateSpec)?.account != nil }) {

@@ -8,25 +8,19 @@ import Store
 /// A file keeps its `whatsappName`. Where WhatsApp does not let a template keep its name, it gets that of a next version, which
 /// its row stores; as long as the file has the same `whatsappName`, the name of the row stays in force.
 enum TemplateNames {
-    /// A template that gets another name at WhatsApp.
-    struct Reason: Hashable {
-        let former: String
-        let text: String
-    }
-
-    /// Returns the state with the names in force, and the reasons of those that are new.
+    /// Returns the state with the names in force, and what there is to say of those that are new or not what the file suggests.
     ///
     /// - Parameters:
     ///   - desired: The specs, with the names of the files.
     ///   - state: The rows.
     ///   - whatsApp: What WhatsApp holds; `nil` if that is not known, so that no name becomes new.
-    /// - Returns: The specs with the names in force.
+    /// - Returns: The specs with the names in force, and sentences about templates.
     static func inForce(
         _ desired: DesiredState,
         _ state: CurrentState,
         _ whatsApp: WhatsAppState?
-    ) -> (desired: DesiredState, reasons: [SpecIdentity: Reason]) {
-        var (names, reasons): ([SpecIdentity: String], [SpecIdentity: Reason]) = ([:], [:])
+    ) -> (desired: DesiredState, remarks: [SpecIdentity: String]) {
+        var (names, remarks): ([SpecIdentity: String], [SpecIdentity: String]) = ([:], [:])
         let templates = desired.items.values.compactMap { item in
             (item.spec.value as? TemplateSpec).flatMap { $0.account == nil ? nil : (item, $0) }
         }
@@ -34,8 +28,11 @@ enum TemplateNames {
         for (item, spec) in templates.sorted(by: { $0.0.identity < $1.0.identity }) {
             guard let account = spec.account else { continue }
             let row = state.rows[item.identity] ?? item.renamedFrom.flatMap { state.rows[$0] }
+            // The row of an account that gets another name has its former one until the apply.
+            let renamed = desired.items[SpecIdentity(tenant: item.identity.tenant, kind: .account, name: account)]?
+                .renamedFrom
             let stored =
-                row?.content["account"]?.stringValue == account
+                [account, renamed?.name].contains(row?.content["account"]?.stringValue ?? "")
                 ? row?.content["whatsappName"]?.stringValue : nil
             let base = spec.whatsappName
             var number = stored.flatMap { TemplateVersion.number(of: $0, base: base) } ?? 1
@@ -53,13 +50,34 @@ enum TemplateNames {
                         || whatsApp.knows(name, item.identity.tenant, account)
                 }
                 while isTaken(TemplateVersion.name(next, of: base)) { next += 1 }
-                reasons[item.identity] = Reason(former: name, text: reason)
+                let former = name
                 name = TemplateVersion.name(next, of: base)
+                remarks[item.identity] = "its name at WhatsApp becomes `\(name)` instead of `\(former)`: \(reason)"
+            } else if number > 1, let whatsApp, isThere(spec, base, item.identity.tenant, account, whatsApp),
+                reason(spec, base, row, item.identity.tenant, account, whatsApp) == nil
+            {
+                // The row does not tell a version from a name that was in the file before.
+                remarks[item.identity] =
+                    "its name at WhatsApp stays `\(name)`, which its row has and which is a version of `\(base)`; WhatsApp has both. To "
+                    + "send `\(base)`, give the spec another `name`, without `renamedFrom`"
             }
             taken.insert("\(item.identity.tenant) \(account) \(name)")
             if name != base { names[item.identity] = name }
         }
-        return (names.isEmpty ? desired : desired.namingTemplates(names), reasons)
+        return (names.isEmpty ? desired : desired.namingTemplates(names), remarks)
+    }
+
+    /// Returns true if WhatsApp has a name, in a language of the template.
+    private static func isThere(
+        _ spec: TemplateSpec,
+        _ name: String,
+        _ tenant: String,
+        _ account: String,
+        _ whatsApp: WhatsAppState
+    ) -> Bool {
+        spec.submissions.compactMap(\.language).contains { language in
+            whatsApp.present(.init(tenant: tenant, account: account, name: name, language: language)) != nil
+        }
     }
 
     /// Returns the reason why a template cannot keep its name; `nil` if it can.

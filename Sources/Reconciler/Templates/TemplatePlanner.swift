@@ -12,8 +12,8 @@ struct TemplatePlanner {
 
     let desired: DesiredState
     let whatsApp: WhatsAppState
-    /// The templates that get another name.
-    let names: [SpecIdentity: TemplateNames.Reason]
+    /// Sentences about the names of templates at WhatsApp.
+    let names: [SpecIdentity: String]
 
     /// Returns the templates that are changed or remarkable, sorted by tenant, spec and language.
     ///
@@ -30,12 +30,7 @@ struct TemplatePlanner {
             for (index, spec) in spec.named(atWhatsApp: name).submissions.enumerated() {
                 var template = template(spec, item.identity, account)
                 kept.formUnion(followed(by: &template).map(\.id))
-                if let reason = names[item.identity], index == 0 {
-                    template.notes.insert(
-                        "its name at WhatsApp becomes `\(name)` instead of `\(reason.former)`: \(reason.text)",
-                        at: 0
-                    )
-                }
+                if let remark = names[item.identity], index == 0 { template.notes.insert(remark, at: 0) }
                 if template.isRemarkable { planned.append(template) }
             }
         }

@@ -43,6 +43,12 @@ package struct RunMaintenance: Service {
                     feedCapped
                 ),
                 .init(every: second, failure: "Could not queue messages after quiet hours, trying again", feedQuiet),
+                .init(
+                    every: .seconds(60),
+                    failure: "Could not have runs follow the category of their template, trying again",
+                    runs.followCategories
+                ),
+                .init(every: .seconds(5), failure: "Could not renew estimates, trying again", renewEstimates),
             ],
             logger: logger
         )
@@ -65,6 +71,14 @@ package struct RunMaintenance: Service {
         for run in try await runs.resumeWhereQuotaReturned() {
             let metadata = await runs.metadata(of: run)
             logger.notice("Quota returned, campaign resumed", metadata: metadata)
+        }
+    }
+
+    /// Estimates the costs of runs anew whose template has another category than at the launch.
+    private func renewEstimates() async throws {
+        for run in try await runs.renewEstimates() {
+            let metadata = await runs.metadata(of: run)
+            logger.notice("Costs estimated anew, the category of the template has changed", metadata: metadata)
         }
     }
 

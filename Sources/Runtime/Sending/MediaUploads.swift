@@ -261,8 +261,10 @@ package struct MediaUploader: Service {
             uploads.learn(key, id: id)
             logger.info("File uploaded", metadata: metadata.merging(["bytes": "\(bytes.count)"]) { $1 })
         case .refused(let problem):
+            // A name for people; without it, the digest is that of the plan.
+            let path = (try? await files.facts(of: key.file))?.path.map { "`\($0)`, " } ?? ""
             let reason =
-                "WhatsApp refused the file sha256:\(key.file.digest) (\(type)): \(problem). "
+                "WhatsApp refused the file \(path)sha256:\(key.file.digest) (\(type)): \(problem). "
                 + "To try it again, resume the campaign. \(Self.replacement)"
             try await rows.fail(key, error: reason)
             uploads.learn(key, refusal: reason)

@@ -1,3 +1,4 @@
+public import Foundation
 public import JSON
 import Spelling
 
@@ -47,6 +48,19 @@ public struct CostEstimate: Hashable, Sendable {
     public let unpriced: Int
     /// The markets without a price, the one with the most messages first.
     public let unpricedMarkets: [String]
+    /// Since when the messages have the category; `nil` if they had it at the launch.
+    public private(set) var since: Date?
+    /// The messages that were sent before the category changed, which ``low`` and ``high`` contain and nothing else.
+    public private(set) var former: [Former] = []
+
+    /// Messages that were sent while their template had another category.
+    public struct Former: Hashable, Sendable {
+        public let category: RateCategory
+        public let messages: Int
+        /// The least and the most in millionths.
+        public let low: Int
+        public let high: Int
+    }
 
     /// The most that it costs.
     public var most: Money { Money(currency: currency, micros: high) }
@@ -66,6 +80,8 @@ public struct CostEstimate: Hashable, Sendable {
         if free > 0 { parts.append("\(free.grouped) free") }
         if perhapsFree > 0 { parts.append("up to \(perhapsFree.grouped) perhaps free") }
         if unpriced > 0 { parts.append("\(unpriced.grouped) without a price") }
+        let before = former.filter { $0.messages > 0 }.map { "\($0.messages.grouped) \($0.category.rawValue)" }
+        if !before.isEmpty { parts.append("\(before.joined(separator: ", ")) sent before the category changed") }
         return parts.isEmpty ? amount : "\(amount): \(parts.joined(separator: "; "))"
     }
 
@@ -90,6 +106,40 @@ public struct CostEstimate: Hashable, Sendable {
             unpriced: most.unpriced,
             unpricedMarkets: most.unpricedMarkets
         )
+    }
+
+    /// Returns the estimate with that of the messages of its run that were sent before the category of their template changed.
+    ///
+    /// - Parameters:
+    ///   - former: The estimate until then.
+    ///   - spent: The costs of what was sent with the former category; `nil` if there are no prices for it any more.
+    ///   - since: The time of the change.
+    /// - Returns: The estimate of both.
+    public func following(_ former: CostEstimate, spent: CostEstimate?, since: Date) -> CostEstimate {
+        let last = spent.map { spent in
+            Former(
+                category: spent.category,
+                messages: spent.lines.map(\.messages).reduce(0, +) + spent.free + spent.unpriced,
+                low: spent.low,
+                high: spent.high
+            )
+        }
+        let all = former.former + [last].compactMap(\.self)
+        var estimate = CostEstimate(
+            currency: currency,
+            category: category,
+            day: day,
+            ratesFrom: ratesFrom,
+            low: Money.sum([low] + all.map(\.low)),
+            high: Money.sum([high] + all.map(\.high)),
+            lines: lines,
+            free: free,
+            perhapsFree: perhapsFree,
+            unpriced: unpriced,
+            unpricedMarkets: unpricedMarkets
+        )
+        (estimate.since, estimate.former) = (since, all)
+        return estimate
     }
 
     /// Returns true if it may cost more than a limit, or if that is not known.
@@ -134,6 +184,14 @@ public struct CostEstimate: Hashable, Sendable {
             unpriced: number("unpriced") ?? 0,
             unpricedMarkets: (json["unpricedMarkets"]?.arrayValue ?? []).compactMap(\.stringValue)
         )
+        since = json["since"]?.stringValue.flatMap { try? Date($0, strategy: .iso8601) }
+        former = (json["former"]?.arrayValue ?? []).compactMap { part in
+            guard let category = part["category"]?.stringValue.flatMap(RateCategory.init(rawValue:)),
+                let messages = part["messages"]?.integerValue, let low = part["lowMicros"]?.integerValue,
+                let high = part["highMicros"]?.integerValue
+            else { return nil }
+            return Former(category: category, messages: messages, low: low, high: high)
+        }
     }
 
     init(
@@ -157,6 +215,21 @@ public struct CostEstimate: Hashable, Sendable {
 
     /// The estimate as JSON; amounts are in millionths.
     public var json: JSONValue {
+        guard let since else { return plain }
+        var fields = plain.objectValue ?? [:]
+        fields["since"] = .string(since.formatted(.iso8601))
+        fields["former"] = .array(
+            former.map { part in
+                [
+                    "category": .string(part.category.rawValue), "messages": .integer(part.messages),
+                    "lowMicros": .integer(part.low), "highMicros": .integer(part.high),
+                ]
+            }
+        )
+        return .object(fields)
+    }
+
+    private var plain: JSONValue {
         [
             "currency": .string(currency), "category": .string(category.rawValue), "day": .string(day),
             "ratesFrom": .string(ratesFrom), "lowMicros": .integer(low), "highMicros": .integer(high),

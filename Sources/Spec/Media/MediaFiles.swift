@@ -12,6 +12,8 @@ public struct MediaFile: Hashable, Sendable {
     public let reference: MediaReference
     /// The path to open, without links.
     let target: String
+    /// The path below the folder of all specs, such as `acme/images/spring.jpg`.
+    public fileprivate(set) var path: String
 
     /// Reads the file, which blocks.
     ///
@@ -222,7 +224,9 @@ extension MediaFiles {
                     )
                 )
             }
-            let file = MediaFile(tenant: tenant, reference: reference, target: target)
+            let name = target.split(separator: "/").last.map(String.init) ?? target
+            var file = MediaFile(tenant: tenant, reference: reference, target: target, path: name)
+            if let path = root.flatMap(file.path(from:)), path.hasPrefix("./") { file.path = String(path.dropFirst(2)) }
             // A content is stored once, with one type, and endings alone tell the formats of office programs apart.
             let former = types.updateValue(reference.type, forKey: "\(tenant)/\(reference.digest)")
             if let type = former, type != reference.type {

@@ -38,12 +38,19 @@ struct NamedTemplates {
     /// Returns the category of a template; `nil` if no spec has its name.
     ///
     /// Those of the language count first, then those of the account. Of several the marketing one counts, so that nobody gets
-    /// what they have stopped. `category_of_template` chooses among rows by the same order.
+    /// what they have stopped, and then one with a code, as that leaves out the most. So the order of specs and rows does not matter,
+    /// and `category_of_template` chooses the same among rows.
     func category(of reference: TemplateReference) -> TemplateSpec.Category? {
         func rank(_ template: TemplateSpec) -> Int {
             let isOfLanguage = template.codes.contains(reference.language ?? "")
             let isOfAccount = template.account == nil || [nil, template.account].contains(reference.account)
-            return (isOfLanguage ? 0 : 4) + (isOfAccount ? 0 : 2) + (template.category.isMarketing ? 0 : 1)
+            let category =
+                switch template.category {
+                case .marketing: 0
+                case .authentication: 1
+                case .utility: 2
+                }
+            return (isOfLanguage ? 0 : 6) + (isOfAccount ? 0 : 3) + category
         }
         return all[Name(tenant: reference.tenant, name: reference.name)]?.min { rank($0) < rank($1) }?.category
     }

@@ -70,7 +70,12 @@ public struct TemplateComparison: Sendable {
         }
         // In place of a part that is not known, nothing is known to be missing.
         self.differences = differences.filter { difference in
-            !found.unknown.contains { difference.part == $0.path || difference.part.hasPrefix("\($0.path).") }
+            !found.unknown.contains { unknown in
+                guard let end = unknown.path.ranges(of: "buttons[").last?.upperBound else {
+                    return difference.part == unknown.path || difference.part.hasPrefix("\(unknown.path).")
+                }
+                return difference.found == nil && difference.part.hasPrefix(unknown.path[..<end])
+            }
         }
         .sorted { $0.part < $1.part }
         unknownParts = found.unknownParts
@@ -161,8 +166,11 @@ private struct TemplateParts {
                     set("\(prefix)footer", component["text"]?.stringValue)
                 }
             case "BUTTONS":
+                // Buttons that are known keep their order around those that are not, so they are compared by their place among
+                // themselves: one for payments in front makes no difference of each after it.
+                var known = 0
                 for (index, button) in (component["buttons"]?.arrayValue ?? []).enumerated() {
-                    addButton(button, "\(prefix)buttons[\(index)]")
+                    if addButton(button, "\(prefix)buttons[\(known)]", at: "\(prefix)buttons[\(index)]") { known += 1 }
                 }
             case "CAROUSEL":
                 for (index, card) in (component["cards"]?.arrayValue ?? []).enumerated() {
@@ -209,7 +217,10 @@ private struct TemplateParts {
         }
     }
 
-    private mutating func addButton(_ button: JSONValue, _ part: String) {
+    /// Adds a button under a name; one that is not known is named by its place.
+    ///
+    /// - Returns: False for one that is not known.
+    private mutating func addButton(_ button: JSONValue, _ part: String, at place: String) -> Bool {
         let text = button["text"]?.stringValue
         if let kind = Self.otpKind(button) {
             set("\(part).type", "OTP")
@@ -218,7 +229,7 @@ private struct TemplateParts {
             setLoosely("\(part).text", text.map(JSONValue.string))
             setLoosely("\(part).autofillText", button["autofill_text"])
             setLoosely("\(part).apps", button["supported_apps"])
-            return
+            return true
         }
         let kind = button["type"]?.stringValue?.uppercased() ?? ""
         switch kind {
@@ -237,10 +248,11 @@ private struct TemplateParts {
             setLoosely("\(part).action", (button["flow_action"]?.stringValue?.lowercased()).map(JSONValue.string))
             setLoosely("\(part).screen", button["navigate_screen"])
         default:
-            unknown.append((part, kind.isEmpty ? "without a type" : kind))
-            return
+            unknown.append((place, kind.isEmpty ? "without a type" : kind))
+            return false
         }
         set("\(part).type", kind)
+        return true
     }
 
     /// Returns the text of an id, which is a text or a number.

@@ -118,6 +118,21 @@ public struct TemplateSubmission: Sendable {
         return .object(fields)
     }
 
+    /// Returns true if a wish that was stored, perhaps by another version, is for this template as it is now.
+    package func isWished(by other: JSONValue) -> Bool {
+        let own = wish
+        guard own != other else { return true }
+        func samples(_ wish: JSONValue) -> [Sample] { Self.samples(ofWish: wish).sorted { $0.key < $1.key } }
+        let comparison = TemplateComparison(
+            of: own,
+            with: other["components"] ?? [],
+            parameterFormat: other["parameter_format"]?.stringValue,
+            ttlSeconds: other["message_send_ttl_seconds"]?.integerValue
+        )
+        return comparison.isEqual && samples(own) == samples(other)
+            && own["category"]?.stringValue?.uppercased() == other["category"]?.stringValue?.uppercased()
+    }
+
     /// The lifetime in seconds; 30 days are -1 where they are beyond the range of the category.
     private var lifetime: Int? {
         spec.ttl.map { $0.seconds == 30 * 86_400 && !spec.category.isMarketing ? -1 : $0.seconds }

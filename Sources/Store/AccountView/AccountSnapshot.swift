@@ -131,6 +131,8 @@ extension TemplateUse {
             let isManaged = snapshot["isManaged"]?.boolValue, let words = snapshot["words"]?.stringValue
         else { return nil }
         (tenantID, self.name, self.isManaged, self.words) = (tenant, name, isManaged, words)
+        // Only a daemon asks.
+        isRun = false
         (wabaID, language) = (snapshot["wabaId"]?.stringValue, snapshot["language"]?.stringValue)
     }
 }

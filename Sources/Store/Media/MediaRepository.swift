@@ -62,6 +62,21 @@ public struct MediaRepository: Sendable {
         )
     }
 
+    /// Stores the paths by which people know files, below the folder of specs.
+    public static func name(_ paths: [Key: String], on connection: PostgresConnection) async throws {
+        guard !paths.isEmpty else { return }
+        let files = paths.sorted { ($0.key.tenant, $0.key.digest) < ($1.key.tenant, $1.key.digest) }
+        try await connection.execute(
+            """
+            UPDATE media m SET path = k.path
+            FROM unnest(
+                \(files.map(\.key.tenant))::text[], \(files.map(\.key.digest))::text[], \(files.map(\.value))::text[]
+            ) AS k(tenant, digest, path)
+            WHERE m."tenantId" = k.tenant AND m.digest = k.digest AND m.path IS DISTINCT FROM k.path
+            """
+        )
+    }
+
     /// Stores one file; a file that is stored stays as it is.
     public static func store(
         _ bytes: [UInt8],
@@ -133,6 +148,28 @@ public struct MediaRepository: Sendable {
             deadline: .seconds(60)
         )
         return try rows.first.map { (try $0.decode("type"), try $0.decode("bytes")) }
+    }
+
+    /// What is known of a file without its bytes.
+    public struct Facts: Hashable, Sendable {
+        public let type: String
+        /// The number of bytes.
+        public let count: Int
+        /// The path below the folder of specs; `nil` if it was stored by a version before.
+        public let path: String?
+    }
+
+    /// Returns what is known of a file; `nil` if it is not stored.
+    public func facts(of key: Key) async throws -> Facts? {
+        let rows = try await pool.query(
+            """
+            SELECT m.type, length(m.bytes) AS count, m.path FROM media m
+            WHERE m."tenantId" = \(key.tenant) AND m.digest = \(key.digest)
+            """
+        )
+        return try rows.first.map { row in
+            Facts(type: try row.decode("type"), count: try row.decode("count"), path: try row.decode("path"))
+        }
     }
 
     /// Deletes files that no spec has named for 30 days, and that no campaign or open run will send.

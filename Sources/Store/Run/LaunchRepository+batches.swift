@@ -147,7 +147,13 @@ extension LaunchRepository {
     /// - Returns: The run after the batch, no longer `launching` when the launch is complete; and whether this call has
     ///   completed it, rather than another one.
     public func writeBatch(of run: UUID, size: Int = 20_000) async throws -> (run: RunRecord, isCompleting: Bool) {
-        let batch = try await commitBatch(of: run, size: size)
+        var batch = try await commitBatch(of: run, size: size)
+        if batch.isCompleting, batch.run.status == .paused {
+            let runs = RunRepository(pool: pool)
+            // The run is whole: if this fails, the next reading of its template resumes it.
+            try? await runs.resumeHeld(run)
+            batch.run = try await runs.find(run) ?? batch.run
+        }
         let count = batch.run.recipientCount
         if batch.isCompleting, count >= Self.worthAnalyzing {
             // Without statistics the run is sent all the same; a daemon analyzes the tables later.

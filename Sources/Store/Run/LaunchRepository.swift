@@ -306,6 +306,12 @@ extension LaunchRepository {
             scheduledFor: origin.scheduledFor,
             on: connection
         )
+        try await TemplateUse.begin(
+            content.message,
+            sender: candidate.senderID,
+            campaign: candidate.name,
+            on: connection
+        )
         // Set if the run waits for the approval of its template.
         var waiting: String?
         let template = try await LaunchTemplate.read(

@@ -49,6 +49,24 @@ extension RunRepository {
         account: String
     ) async throws -> (resumed: [UUID], refused: [UUID: String]) {
         guard !names.isEmpty else { return ([], [:]) }
+        return try await resumeHeld(
+            where: """
+                \(fragment: Self.account) = \(account)
+                    AND v.content #>> '{message,template,name}' = ANY(\(names.sorted())::text[])
+                """
+        )
+    }
+
+    /// Resumes a run that was just paused to wait for its template, if WhatsApp approved it while its messages were written.
+    ///
+    /// What WhatsApp reports afterwards finds the run paused.
+    ///
+    /// - Throws: `PostgresError`; harmless to repeat.
+    func resumeHeld(_ run: UUID) async throws { _ = try await resumeHeld(where: "r.id = \(run)") }
+
+    private func resumeHeld(
+        where condition: PostgresQuery
+    ) async throws -> (resumed: [UUID], refused: [UUID: String]) {
         let rows = try await pool.query(
             """
             SELECT r.id, r."campaignId", r."senderId", r."tenantId", v.content -> 'message' AS message,
@@ -57,9 +75,7 @@ extension RunRepository {
             FROM campaign_runs r
             JOIN senders s ON \(key: "s.id", of: #"r."senderId""#)
             JOIN campaign_revisions v ON \(key: "v.id", of: #"r."revisionId""#)
-            WHERE r.status = \(run: .paused) AND \(fragment: Self.account) = \(account)
-                AND v.content #>> '{message,template,name}' = ANY(\(names.sorted())::text[])
-                AND \(fragment: Self.isApproved)
+            WHERE r.status = \(run: .paused) AND \(fragment: Self.isApproved) AND \(fragment: condition)
             ORDER BY r.id
             """
         )

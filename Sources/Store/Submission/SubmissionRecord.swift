@@ -121,6 +121,8 @@ public enum SubmissionMark: Hashable, Sendable {
     case marked
     /// A limit of WhatsApp is used up.
     case limited(until: Date, reason: String)
+    /// Something has begun to send the template since its deletion was planned.
+    case used(TemplateUse)
     /// Another daemon has taken over.
     case lost
 }

@@ -1,6 +1,7 @@
 public import Foundation
 import JSON
 public import Postgres
+import Spec
 
 /// The wishes to change templates at WhatsApp.
 ///
@@ -147,6 +148,11 @@ public struct SubmissionRepository: Sendable {
     /// - Throws: `PostgresError`; nothing may be written then.
     public func mark(_ claim: SubmissionClaim, countsAsEdit: Bool) async throws -> SubmissionMark {
         try await pool.transaction { connection in
+            if claim.record.wish.action == .delete,
+                let use = try await TemplateUse.first(against: claim.record.wish, account: claim.wabaID, on: connection)
+            {
+                return .used(use)
+            }
             // Two daemons would otherwise count the same requests, and both send one more; nor does an account change meanwhile.
             try await connection.execute(
                 "SELECT id FROM accounts WHERE \"wabaId\" = \(claim.wabaID) ORDER BY id FOR NO KEY UPDATE"
@@ -305,36 +311,57 @@ public struct SubmissionRepository: Sendable {
     ///   - name: The template of ours, or its name at WhatsApp.
     ///   - tenant: The tenant.
     /// - Returns: The wishes that are tried again: the latest of each language, if it failed, and if the template still has
-    ///   that name, language and account.
+    ///   that name, language, account and text.
     /// - Throws: `PostgresError`.
     public func submitAgain(_ name: String, tenant: String) async throws -> [SubmissionRecord] {
-        let rows = try await pool.query(
-            SubmissionStatus.moving(
-                .submit,
-                set: [
-                    "\"dueAt\" = now()", "attempts = 0", "\"settledAt\" = NULL", "error = NULL", "\"toldAt\" = NULL",
-                ],
-                where: """
-                    s."tenantId" = \(tenant) AND EXISTS (
-                        SELECT FROM accounts a
-                        WHERE a.id = s."accountId" AND a."wabaId" = s."wabaId" AND a."archivedAt" IS NULL
-                    ) AND CASE WHEN s."templateId" IS NULL THEN s.name = \(name) ELSE EXISTS (
-                        SELECT FROM templates t
-                        WHERE t.id = s."templateId" AND t."archivedAt" IS NULL AND t."accountId" = s."accountId"
-                            AND (t.name = \(name) OR t."whatsappName" = \(name)) AND t."whatsappName" = s.name
-                            AND (
-                                replace(t.language, '-', '_') = s.language
-                                OR jsonb_exists(t.parts -> 'languages', s.language)
-                                OR jsonb_exists(t.parts -> 'languages', replace(s.language, '_', '-'))
-                            )
-                    ) END AND NOT EXISTS (
-                        SELECT FROM template_submissions o
-                        WHERE \(fragment: Self.overlaps) AND (o."createdAt", o.id) > (s."createdAt", s.id)
-                    )
-                    """
-            ) + " RETURNING \(fragment: Self.selection)"
-        )
-        return try rows.map(SubmissionRecord.init(row:))
+        try await pool.transaction { connection in
+            // An apply must not change the texts between the comparison and its result.
+            let specs = try await connection.query(
+                """
+                \(fragment: TemplateRecord.selection)
+                WHERE t."tenantId" = \(tenant) AND t."archivedAt" IS NULL AND (t.name = \(name) OR t."whatsappName" = \(name))
+                ORDER BY t.id FOR SHARE OF t
+                """
+            )
+            .flatMap { try TemplateRecord(row: $0).spec.submissions }
+            let failed = try await connection.query(
+                """
+                SELECT \(fragment: Self.selection) FROM template_submissions s
+                WHERE s.status = \(submission: .failed) AND s."tenantId" = \(tenant) AND EXISTS (
+                    SELECT FROM accounts a
+                    WHERE a.id = s."accountId" AND a."wabaId" = s."wabaId" AND a."archivedAt" IS NULL
+                ) AND CASE WHEN s."templateId" IS NULL THEN s.name = \(name) ELSE EXISTS (
+                    SELECT FROM templates t
+                    WHERE t.id = s."templateId" AND t."archivedAt" IS NULL AND t."accountId" = s."accountId"
+                        AND (t.name = \(name) OR t."whatsappName" = \(name)) AND t."whatsappName" = s.name
+                ) END AND NOT EXISTS (
+                    SELECT FROM template_submissions o
+                    WHERE \(fragment: Self.overlaps) AND (o."createdAt", o.id) > (s."createdAt", s.id)
+                )
+                """
+            )
+            .map(SubmissionRecord.init(row:))
+            // What was refused and is not in the specs any more would replace the text that is.
+            let wished = failed.filter { record in
+                guard record.wish.template != nil, let request = record.wish.request else { return true }
+                return specs.contains { spec in
+                    spec.whatsappName == record.wish.name
+                        && TemplateState.language(spec.language ?? "") == record.wish.language
+                        && TemplateSubmission(spec).isWished(by: request)
+                }
+            }
+            let rows = try await connection.query(
+                SubmissionStatus.moving(
+                    .submit,
+                    set: [
+                        "\"dueAt\" = now()", "attempts = 0", "\"settledAt\" = NULL", "error = NULL",
+                        "\"toldAt\" = NULL",
+                    ],
+                    where: "s.id = ANY(\(wished.map(\.id))::uuid[])"
+                ) + " RETURNING \(fragment: Self.selection)"
+            )
+            return try rows.map(SubmissionRecord.init(row:))
+        }
     }
 
     /// Returns the latest wishes for each name and language, and the edits of 30 days.

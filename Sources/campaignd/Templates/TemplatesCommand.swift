@@ -85,7 +85,7 @@ struct SubmitTemplateCommand: AsyncParsableCommand {
         abstract: "Try a submission again that failed.",
         discussion: """
             What a plan wished and WhatsApp did not take is sent once more, unchanged. A changed template needs a new plan: \
-            `reconcile`.
+            `reconcile`. A text that was refused and that the specs no longer have is not sent.
 
             Examples:
               campaignd templates submit spring-offer --tenant acme
@@ -192,8 +192,8 @@ private struct NothingToSubmit: Error, CustomStringConvertible {
     let tenant: String
 
     var description: String {
-        "no submission of template `\(Terminal.harmless(name))` of tenant `\(Terminal.harmless(tenant))` has failed; "
-            + "see `campaignd templates list --tenant \(Terminal.harmless(tenant))`"
+        "no submission of template `\(Terminal.harmless(name))` of tenant `\(Terminal.harmless(tenant))` has failed "
+            + "with the text that its spec has now; see `campaignd templates list --tenant \(Terminal.harmless(tenant))`"
     }
 }
 

@@ -21,6 +21,7 @@ struct ReadLimitTests {
 
     private static func path(_ endpoint: Endpoint) -> String {
         endpoint.path.replacing("{id}", with: UUID().apiText).replacing("{contactId}", with: "254700000001")
+            .replacing("{digest}", with: String(repeating: "ab", count: 32))
     }
 
     @Test func stopsEachReadThatTakesTooLong() async throws {

@@ -36,6 +36,7 @@ struct ScopeTests {
         endpoint.path.replacing("{id}", with: UUID().uuidString.lowercased())
             .replacing("{testId}", with: UUID().uuidString.lowercased())
             .replacing("{event}", with: "payment.received").replacing("{contactId}", with: "254700000001")
+            .replacing("{digest}", with: String(repeating: "ab", count: 32))
     }
 
     @Test func holdsScopesOnEveryRoute() async throws {

@@ -113,6 +113,26 @@ struct MediaApplyTests {
         }
     }
 
+    /// People know a file by its path, which errors name.
+    @Test func thePathOfAFileIsStoredWithIt() async throws {
+        try await Self.with { fixture, folder in
+            func paths() async throws -> [String] {
+                let rows = try await fixture.pool.query(
+                    #"SELECT path FROM media WHERE "unusedSince" IS NULL ORDER BY path"#
+                )
+                return try rows.map { try $0.decode(0, as: String?.self) ?? "none" }
+            }
+            try await Self.reach(folder, fixture)
+            #expect(try await paths() == ["acme/other.txt", "acme/terms.txt"])
+            // The path follows with the next apply that changes something.
+            try folder.write("acme/files/terms.txt", "Terms\n".utf8)
+            let moved = Self.specs.replacing("./terms.txt", with: "./files/terms.txt")
+            try folder.write("acme/specs.yaml", moved.replacing("24h", with: "48h").utf8)
+            try await Self.reach(folder, fixture)
+            #expect(try await paths() == ["acme/files/terms.txt", "acme/other.txt"])
+        }
+    }
+
     /// The same bytes under another ending are uploaded again, as what they are.
     @Test func aNewEndingCorrectsTheType() async throws {
         try await Self.with { fixture, folder in

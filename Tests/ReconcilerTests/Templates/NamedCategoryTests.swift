@@ -64,6 +64,55 @@ struct NamedCategoryTests {
         }
     }
 
+    /// A language that no spec has: all templates of the name fit equally well.
+    @Test(arguments: [false, true])
+    func equalCandidatesHaveOneCategory(isReversed: Bool) async throws {
+        let templates = [
+            """
+            kind: Template
+            name: a
+            whatsappName: hello
+            account: main
+            language: \(isReversed ? "fr" : "en")
+            category: utility
+            body: Text
+            """,
+            """
+            kind: Template
+            name: b
+            whatsappName: hello
+            account: main
+            language: \(isReversed ? "en" : "fr")
+            category: authentication
+            otp: { type: copyCode }
+            """,
+        ]
+        let campaign = """
+            kind: Campaign
+            name: raw
+            type: module_initiated
+            sender: main
+            message: { type: template, template: { name: hello, language: { code: de } } }
+            """
+        try await ReconcilerFixture.with { fixture in
+            let ordered = isReversed ? templates.reversed() : templates
+            let desired = try ReconcilerFixture.desired(
+                ([Self.accounts[0]] + ordered + [campaign]).joined(separator: "\n---\n")
+            )
+            let plan = try await fixture.plan(desired)
+            try await fixture.apply(plan, desired)
+            let planned = try #require(desired.items.values.compactMap(\.campaign).first)
+            #expect(planned.category == .authentication)
+            let reference = try #require(
+                TemplateReference(of: planned.spec, in: planned.identity.tenant, from: planned.sender)
+            )
+            let stored = try await fixture.pool.transaction { connection in
+                try await TemplateRepository.categories(of: [reference], on: connection)
+            }
+            #expect(stored == [reference: .authentication])
+        }
+    }
+
     @Test func aPlanAndALaunchKnowOneCategory() async throws {
         try await ReconcilerFixture.with { fixture in
             let numbers = 0..<32

@@ -238,6 +238,44 @@ extension TemplatePlanTests {
         }
     }
 
+    /// WhatsApp has both names, and the row does not tell whether the longer one was in the file.
+    @Test func aNameThatIsKeptBesideThatOfTheFileIsTold() async throws {
+        try await ReconcilerFixture.with { fixture in
+            let second = Self.specs(Self.template().replacing("whatsappName: offer", with: "whatsappName: offer_v2"))
+            try await Self.apply(fixture, second)
+            try await Self.settle(fixture)
+            try await Self.read(fixture, name: "offer_v2")
+            try await Self.read(fixture, name: "offer", body: "Someone else's {{1}} text.")
+            let plan = try await Self.plan(fixture, Self.first).plan
+            #expect(Self.actions(plan).isEmpty)
+            let notes = plan.templates.flatMap(\.notes)
+            #expect(
+                notes.first?.hasPrefix("its name at WhatsApp stays `offer_v2`, which its row has") == true
+                    && notes.first?.contains("WhatsApp has both") == true,
+                "\(notes)"
+            )
+        }
+    }
+
+    /// The row of the template has the former name of the account until the apply.
+    @Test func anAccountThatIsRenamedKeepsTheVersionsOfItsTemplates() async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await Self.approveFirst(fixture)
+            let marketing = Self.first.replacing("utility", with: "marketing")
+            try await Self.apply(fixture, marketing)
+            try await Self.settle(fixture)
+            try await Self.read(fixture, name: "offer_v2", category: "marketing")
+            let renamed = marketing.replacing(
+                "kind: Account\nname: main",
+                with: "kind: Account\nname: first\nrenamedFrom: main"
+            )
+            let plan = try await Self.apply(fixture, renamed)
+            #expect(Self.actions(plan).isEmpty, "\(plan.templates)")
+            let name = try await fixture.pool.query("SELECT \"whatsappName\" FROM templates")
+            #expect(try name[0].decode(0) == "offer_v2")
+        }
+    }
+
     @Test func theNextNameGoesOnFromItsNumber() async throws {
         try await ReconcilerFixture.with { fixture in
             let second = Self.specs(Self.template().replacing("whatsappName: offer", with: "whatsappName: offer_v2"))

@@ -357,13 +357,15 @@ struct MediaDeliveryTests {
     @Test(.timeLimit(.minutes(2)))
     func aFileThatWhatsAppRefusesPausesTheRun() async throws {
         try await Self.fixture(contacts: 10, type: "image/gif") { fixture in
+            try await fixture.pool.execute("UPDATE media SET path = 'acme/images/spring.gif'")
             let run = try await fixture.launch()
             try await fixture.withDelivery {
                 try await eventually("the run pauses") { try await fixture.run(run).status == .paused }
             }
             let rows = try await fixture.pool.query(#"SELECT "statusReason" FROM campaign_runs"#)
             let reason = try rows[0].decode(0, as: String?.self) ?? ""
-            #expect(reason.contains("refused the file sha256:\(Self.digest) (image/gif)"), "\(reason)")
+            let file = "`acme/images/spring.gif`, sha256:\(Self.digest) (image/gif)"
+            #expect(reason.contains("refused the file \(file)"), "\(reason)")
             #expect(reason.contains("To send another file, cancel the run, apply, and send the campaign again"))
             #expect(fixture.simulator.summary().accepted == 0)
             #expect(try await fixture.statuses()[.failed] == nil)

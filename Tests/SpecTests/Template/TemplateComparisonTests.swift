@@ -160,6 +160,35 @@ struct TemplateComparisonTests {
         #expect(other.differences.contains { $0.part == "header.format" } == !more.contains("GIF"))
     }
 
+    /// A button for payments stands before those that specs can describe.
+    @Test func buttonsAreComparedByTheirPlaceAmongThoseThatAreKnown() throws {
+        let spec = try WholeTemplates.spec(
+            """
+            kind: Template
+            name: bill
+            whatsappName: bill
+            language: en
+            category: utility
+            body: Your bill is ready.
+            buttons:
+              - { type: url, text: See it, url: "https://shop.acme.example/bill" }
+            """
+        )
+        let request = TemplateSubmission(spec).request
+        func compare(_ text: String) -> TemplateComparison {
+            let payment: JSONValue = ["type": "ORDER_DETAILS", "text": "Review and pay"]
+            let link: JSONValue = ["type": "URL", "text": .string(text), "url": "https://shop.acme.example/bill"]
+            return TemplateComparison(
+                of: request,
+                with: [
+                    ["type": "BODY", "text": "Your bill is ready."], ["type": "BUTTONS", "buttons": [payment, link]],
+                ]
+            )
+        }
+        #expect(compare("See it").isEqual && compare("See it").unknownParts == ["buttons[0] (ORDER_DETAILS)"])
+        #expect(compare("Look").differences.map(\.part) == ["buttons[0].text"])
+    }
+
     @Test func formatAndLifetimeAreComparedWhereTheyAreKnown() throws {
         let named = TemplateSubmission(try WholeTemplates.spec(WholeTemplates.named))
         func parts(_ format: String?, category: String? = nil, ttl: Int? = nil, _ request: JSONValue) -> [String] {

@@ -264,6 +264,31 @@ struct LaunchTemplateTests {
         }
     }
 
+    /// WhatsApp reports the approval between the first batch of messages and the last one.
+    @Test(arguments: [true, false])
+    func anApprovalWhileTheMessagesAreWrittenIsNotMissed(isWebhook: Bool) async throws {
+        try await Self.with { fixture in
+            try await Self.see("PENDING", in: fixture)
+            try await fixture.pool.execute("UPDATE campaigns SET \"startWhenApproved\" = true")
+            let launches = LaunchRepository(pool: fixture.pool)
+            guard case .opened(let run) = try await launches.open(campaign: "promo", tenant: "acme", now: Date()) else {
+                Issue.record("it was launched before")
+                return
+            }
+            _ = try await launches.writeBatch(of: run.id, size: 1)
+            if isWebhook {
+                #expect(try await Self.approve(in: fixture).resumed.isEmpty)
+            } else {
+                try await Self.see("APPROVED", in: fixture)
+                #expect(try await Self.read(fixture).isEmpty)
+            }
+            var written = try await launches.writeBatch(of: run.id, size: 1000)
+            while written.run.status == .launching { written = try await launches.writeBatch(of: run.id, size: 1000) }
+            #expect(written.run.status == .running && written.run.recipientCount == 3)
+            #expect(try await fixture.value("SELECT status FROM campaigns") == CampaignStatus.running)
+        }
+    }
+
     /// WhatsApp has the text of before an edit that waits there, and tells of it once more.
     @Test(arguments: ["APPROVED", "REINSTATED", "UNARCHIVED"])
     func aLaunchThatWaitsForItsTextDoesNotSendTheOldOne(event: String) async throws {

@@ -132,19 +132,137 @@ struct SubmissionRepositoryTests {
             try await fixture.pool.execute(
                 """
                 INSERT INTO templates ("tenantId", name, "whatsappName", language, category, body, parts, "accountId", "managedBy")
-                SELECT 'acme', 'hello', 'hello_v2', 'en', 'utility', 'Hi.', '{"languages": {"fr": {}}}', a.id, 'spec'
+                SELECT 'acme', 'hello', 'hello_v2', 'en', 'utility', 'Hi.', '{"languages": {"fr": {"body": "Salut."}}}', a.id, 'spec'
                 FROM accounts a
                 """
             )
             for (name, language) in [("hello", "en"), ("hello_v2", "en"), ("hello_v2", "fr"), ("hello_v2", "de")] {
                 try await Self.want(.create, language, name: name, template: "hello", fixture)
             }
+            try await Self.setTexts(fixture)
             try await fixture.pool.execute("UPDATE template_submissions SET status = 'failed', \"settledAt\" = now()")
             let again = try await submissions.submitAgain("hello", tenant: "acme")
             #expect(Set(again.map { "\($0.wish.name) \($0.wish.language ?? "")" }) == ["hello_v2 en", "hello_v2 fr"])
             try await fixture.pool.execute("UPDATE template_submissions SET status = 'failed', \"settledAt\" = now()")
             try await fixture.pool.execute("UPDATE accounts SET \"wabaId\" = '88'")
             #expect(try await submissions.submitAgain("hello", tenant: "acme").isEmpty)
+        }
+    }
+
+    /// Gives the wishes of templates the texts that the templates have.
+    private static func setTexts(_ fixture: Fixture) async throws {
+        try await fixture.pool.execute(
+            """
+            UPDATE template_submissions SET request = jsonb_build_object(
+                'name', name, 'language', language, 'category', 'UTILITY', 'components', jsonb_build_array(
+                    jsonb_build_object('type', 'BODY', 'text', CASE language WHEN 'fr' THEN 'Salut.' ELSE 'Hi.' END)
+                )
+            )
+            """
+        )
+    }
+
+    /// The author took the refused edit back: what was refused would replace the text that WhatsApp has.
+    @Test func aRefusedTextThatTheSpecsNoLongerHaveIsNotSubmittedAgain() async throws {
+        try await Self.with { fixture, submissions in
+            try await fixture.pool.execute(
+                """
+                INSERT INTO templates ("tenantId", name, "whatsappName", language, category, body, "accountId", "managedBy")
+                SELECT 'acme', 'hello', 'hello', 'en', 'utility', 'Hi.', a.id, 'spec' FROM accounts a
+                """
+            )
+            try await Self.want(.edit, "en", template: "hello", fixture)
+            try await Self.setTexts(fixture)
+            try await fixture.pool.execute("UPDATE template_submissions SET status = 'failed', \"settledAt\" = now()")
+            try await fixture.pool.execute("UPDATE templates SET body = 'Hello.'")
+            #expect(try await submissions.submitAgain("hello", tenant: "acme").isEmpty)
+            #expect(try await Self.states(fixture) == ["edit hello en failed"])
+            try await fixture.pool.execute("UPDATE templates SET body = 'Hi.', category = 'marketing'")
+            #expect(try await submissions.submitAgain("hello", tenant: "acme").isEmpty)
+            try await fixture.pool.execute("UPDATE templates SET category = 'utility'")
+            #expect(try await submissions.submitAgain("hello", tenant: "acme").map(\.status) == [.wanted])
+        }
+    }
+
+    /// A run opened after the apply that wished the deletion.
+    @Test(arguments: [nil, "en"])
+    func aTemplateThatAnOpenRunSendsIsNotDeleted(language: String?) async throws {
+        try await Self.with { fixture, submissions in
+            try await fixture.addCampaign(
+                message: #"{"type":"template","template":{"name":"hello","language":{"code":"en"}}}"#
+            )
+            try await fixture.addContacts(2)
+            try await fixture.pool.execute("UPDATE senders SET \"businessAccountId\" = '77'")
+            try await Self.want(.delete, language, fixture)
+            let run = try await fixture.launch(at: Date())
+            let claim = try #require(try await Self.claim(submissions).first)
+            guard case .used(let use) = try await submissions.mark(claim, countsAsEdit: false) else {
+                Issue.record("the deletion may be sent")
+                return
+            }
+            #expect(use.isRun && use.words.contains(run.uuidString.lowercased()), "\(use.words)")
+            #expect(try await Self.states(fixture).first?.hasSuffix("wanted") == true)
+            // The campaign is a user, too, until it is over.
+            try await fixture.pool.execute("UPDATE campaign_runs SET status = 'completed'")
+            try await fixture.pool.execute("UPDATE campaigns SET status = 'completed'")
+            #expect(try await submissions.mark(claim, countsAsEdit: false) == .marked)
+        }
+    }
+
+    /// The request is on its way: a run that opens now would fail for each recipient.
+    @Test(arguments: ["sending", "unsettled", "done"])
+    func noRunOpensWhileItsTemplateIsDeleted(status: String) async throws {
+        try await Self.with { fixture, _ in
+            try await fixture.addCampaign(
+                message: #"{"type":"template","template":{"name":"hello","language":{"code":"en"}}}"#
+            )
+            try await fixture.addContacts(2)
+            try await fixture.pool.execute("UPDATE senders SET \"businessAccountId\" = '77'")
+            try await Self.want(.delete, nil, fixture)
+            try await fixture.pool.execute(
+                """
+                UPDATE template_submissions SET status = \(status),
+                    "settledAt" = CASE WHEN \(status)::text = 'done' THEN now() END
+                """
+            )
+            let error = await #expect(throws: LaunchError.self) { try await fixture.launch(at: Date()) }
+            #expect(error?.description.contains("is being deleted at WhatsApp") == true, "\(String(describing: error))")
+            // Neither another name nor another language matters.
+            try await fixture.pool.execute("UPDATE template_submissions SET language = 'fr'")
+            try await Self.want(.delete, nil, name: "other", fixture)
+            try await fixture.pool.execute("UPDATE template_submissions SET status = 'sending' WHERE name = 'other'")
+            _ = try await fixture.launch(at: Date())
+        }
+    }
+
+    /// Each waits for the other, whichever is first.
+    @Test func aLaunchAndADeletionExcludeEachOther() async throws {
+        for _ in 0..<5 {
+            try await Self.with { fixture, submissions in
+                try await fixture.addCampaign(
+                    message: #"{"type":"template","template":{"name":"hello","language":{"code":"en"}}}"#
+                )
+                try await fixture.addContacts(2)
+                try await fixture.pool.execute("UPDATE senders SET \"businessAccountId\" = '77'")
+                // A campaign that is over is no user.
+                _ = try await fixture.launch(at: Date())
+                try await fixture.pool.execute("UPDATE campaign_runs SET status = 'completed'")
+                try await fixture.pool.execute("UPDATE campaigns SET status = 'completed'")
+                try await Self.want(.delete, nil, fixture)
+                let claim = try #require(try await Self.claim(submissions).first)
+                async let mark = submissions.mark(claim, countsAsEdit: false)
+                async let launch = LaunchRepository(pool: fixture.pool)
+                    .openAgain(.name("promo"), tenant: "acme", key: "once")
+                let isMarked = try await mark == .marked
+                let isOpen: Bool
+                do {
+                    _ = try await launch
+                    isOpen = true
+                } catch is LaunchError {
+                    isOpen = false
+                }
+                #expect(isMarked != isOpen)
+            }
         }
     }
 }
