@@ -97,5 +97,6 @@ public struct Migration: Sendable {
         Migration(version: 45, name: "template_categories", bytes: PackageResources._045_template_categories_sql),
         Migration(version: 46, name: "waiting_starts", bytes: PackageResources._046_waiting_starts_sql),
         Migration(version: 47, name: "wishes_of_accounts", bytes: PackageResources._047_wishes_of_accounts_sql),
+        Migration(version: 48, name: "schemas", bytes: PackageResources._048_schemas_sql),
     ]
 }
