@@ -1,4 +1,5 @@
 import ArgumentParser
+import Cells
 import CommandKit
 import Daemon
 import Foundation
@@ -20,6 +21,7 @@ struct RunCommand: AsyncParsableCommand {
             Examples:
               campaignd run
               campaignd run --specs /srv/campaigns --log-level notice
+              campaignd run --cell large
 
             Environment, with what holds if a variable is not set; a flag overrides its variable. The variables that senders \
             name as their access tokens are read too.
@@ -71,7 +73,9 @@ struct RunCommand: AsyncParsableCommand {
     func run() async throws {
         // Until it is listened to, a hang-up means nothing: by default it would kill.
         signal(SIGHUP, SIG_IGN)
-        var environment = database.environment
+        let map = try database.map() ?? .single
+        let cell = try database.cell.map { try map.cell(named: $0) } ?? map.cell(ofAll: [])
+        var environment = try cell.environment(database.environment)
         environment.override("REDIS_URL", redisURL)
         environment.override("HTTP_HOST", host)
         environment.override("HTTP_PORT", port.map(String.init))
@@ -93,6 +97,8 @@ struct RunCommand: AsyncParsableCommand {
             SpecsLoop(
                 folder: folder,
                 environment: specsEnvironment.selected,
+                // A tenant that no cell holds is in none, so its specs are not applied anywhere.
+                holds: { (try? map.cell(of: $0)) == cell },
                 interval: .seconds(specsInterval),
                 postgres: configuration.postgres,
                 logger: logger
