@@ -106,14 +106,16 @@ let package = Package(
         .executableTarget(
             name: "reconcile",
             dependencies: [
-                "Account", "Calendar", "Cells", "CommandKit", "JSON", "Reconciler", "Settings", "Spec", "Spelling", "Store",
+                "Account", "Calendar", "Cells", "CommandKit", "JSON", "Reconciler", "Settings", "Spec", "Spelling",
+                "Store",
                 "Postgres", .arguments, .log,
             ]
         ),
         .executableTarget(
             name: "campaignd",
             dependencies: [
-                "AccessTokens", "Account", "API", "Calendar", "Cells", "CommandKit", "Contacts", "Daemon", "JSON", "Postgres",
+                "AccessTokens", "Account", "API", "Calendar", "Cells", "CommandKit", "Contacts", "Daemon", "JSON",
+                "Postgres",
                 "Reconciler", "Runtime", "Settings", "Spec", "Spelling", "Store", "WhatsAppSimulator",
                 .arguments, .lifecycle, .log, .signals,
             ]

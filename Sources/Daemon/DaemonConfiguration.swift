@@ -51,6 +51,8 @@ public struct DaemonConfiguration: Sendable {
     public var erasureKey: ErasureKey?
     /// True to serve the dashboard at `/ui`.
     public var servesDashboard = true
+    /// Returns whether the database holds a tenant; callers of others are refused.
+    public var holds: @Sendable (String) -> Bool = { _ in true }
     public var logLevel = Logger.Level.info
     /// Maximum number of messages processed at once, over all lanes; some of them are requests under way.
     public var maximumInFlight = 1_024

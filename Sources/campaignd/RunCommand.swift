@@ -81,7 +81,10 @@ struct RunCommand: AsyncParsableCommand {
         environment.override("HTTP_PORT", port.map(String.init))
         environment.override("WHATSAPP_API_URL", whatsAppURL)
         environment.override("LOG_LEVEL", logLevel)
-        let configuration = try DaemonConfiguration(environment: environment)
+        var configuration = try DaemonConfiguration(environment: environment)
+        // A tenant that no cell holds is in none, so neither its calls nor its specs are taken anywhere.
+        let holds: @Sendable (String) -> Bool = { (try? map.cell(of: $0)) == cell }
+        configuration.holds = holds
         let logger = Logger.command(
             level: configuration.logLevel,
             format: try LogFormat(Variables(environment))
@@ -97,8 +100,7 @@ struct RunCommand: AsyncParsableCommand {
             SpecsLoop(
                 folder: folder,
                 environment: specsEnvironment.selected,
-                // A tenant that no cell holds is in none, so its specs are not applied anywhere.
-                holds: { (try? map.cell(of: $0)) == cell },
+                holds: holds,
                 interval: .seconds(specsInterval),
                 postgres: configuration.postgres,
                 logger: logger
