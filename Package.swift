@@ -39,6 +39,7 @@ let package = Package(
         .target(name: "Randomness"),
         .target(name: "Calendar", dependencies: ["Spelling"]),
         .target(name: "Settings", dependencies: [.log]),
+        .target(name: "Cells", dependencies: ["Spelling", "YAML"]),
         .target(name: "Prometheus", dependencies: [.metrics]),
         .target(name: "OneShotHTTP", dependencies: ["Settings", .nio, .nioHTTP, .nioPosix, .nioSSL, .nioTLS]),
         .target(name: "AccessTokens", dependencies: ["JSON", "Settings", .crypto, .cryptoExtras, .log]),
@@ -100,19 +101,21 @@ let package = Package(
         // The commands.
         .target(
             name: "CommandKit",
-            dependencies: ["JSON", "Postgres", "Settings", "Spelling", "Store", .arguments, .log]
+            dependencies: ["Cells", "JSON", "Postgres", "Settings", "Spelling", "Store", .arguments, .log]
         ),
         .executableTarget(
             name: "reconcile",
             dependencies: [
-                "Account", "Calendar", "CommandKit", "JSON", "Reconciler", "Settings", "Spec", "Spelling", "Store",
+                "Account", "Calendar", "Cells", "CommandKit", "JSON", "Reconciler", "Settings", "Spec", "Spelling",
+                "Store",
                 "Postgres", .arguments, .log,
             ]
         ),
         .executableTarget(
             name: "campaignd",
             dependencies: [
-                "AccessTokens", "Account", "API", "Calendar", "CommandKit", "Contacts", "Daemon", "JSON", "Postgres",
+                "AccessTokens", "Account", "API", "Calendar", "Cells", "CommandKit", "Contacts", "Daemon", "JSON",
+                "Postgres",
                 "Reconciler", "Runtime", "Settings", "Spec", "Spelling", "Store", "WhatsAppSimulator",
                 .arguments, .lifecycle, .log, .signals,
             ]
@@ -165,6 +168,7 @@ let package = Package(
         .testTarget(name: "HouseTests"),
         .testTarget(name: "YAMLTests", dependencies: ["Randomness", "YAML"]),
         .testTarget(name: "JSONTests", dependencies: ["JSON"]),
+        .testTarget(name: "CellsTests", dependencies: ["Cells"]),
         .testTarget(name: "CalendarTests", dependencies: ["Calendar", "Randomness"]),
         .testTarget(
             name: "OneShotHTTPTests",

@@ -34,6 +34,12 @@ public struct CampaignSelection: ParsableArguments {
         }
     }
 
+    /// The tenant, if it was given.
+    public var owner: String? {
+        // `validate()` has refused malformed names.
+        campaign.flatMap { (try? CampaignName($0, tenant: tenant))?.tenant } ?? tenant
+    }
+
     /// Finds the campaign.
     ///
     /// - Throws: ``CampaignLookupError`` if there is none, or several that no spec manages.

@@ -372,7 +372,10 @@ public struct Daemon: Service {
         previewLimit: Duration = .seconds(2)
     ) -> APIRoutes {
         let metrics = lanes?.metrics ?? DaemonMetrics()
-        let authenticator = Authenticator(verifier: configuration.tokens.map { TokenVerifier(settings: $0) })
+        let authenticator = Authenticator(
+            verifier: configuration.tokens.map { TokenVerifier(settings: $0) },
+            holds: configuration.holds
+        )
         let scrape = MetricsScrape(
             registry: metrics.registry,
             pool: pool,

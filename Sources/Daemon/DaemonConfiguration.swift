@@ -51,6 +51,8 @@ public struct DaemonConfiguration: Sendable {
     public var erasureKey: ErasureKey?
     /// True to serve the dashboard at `/ui`.
     public var servesDashboard = true
+    /// Returns whether the database holds a tenant; callers of others are refused.
+    public var holds: @Sendable (String) -> Bool = { _ in true }
     public var logLevel = Logger.Level.info
     /// Maximum number of messages processed at once, over all lanes; some of them are requests under way.
     public var maximumInFlight = 1_024
@@ -84,8 +86,10 @@ extension DaemonConfiguration {
             throw .missing("DATABASE_URL", example: "postgresql://user:password@localhost:5432/campaigns")
         }
         self.init(postgres: postgres, redis: try variables.redis())
-        listening = try variables.postgres("DATABASE_LISTEN_URL", applicationName: "campaignd")
-        replica = try variables.postgres("DATABASE_READ_URL", applicationName: "campaignd")
+        // They lead to the same schema, so it need not be repeated.
+        listening = try variables.postgres("DATABASE_LISTEN_URL", applicationName: "campaignd")?
+            .inSchema(of: postgres)
+        replica = try variables.postgres("DATABASE_READ_URL", applicationName: "campaignd")?.inSchema(of: postgres)
         replicaAge =
             try variables.integer("DATABASE_READ_MAX_AGE", in: 2...3_600, example: "10").map { .seconds($0) }
             ?? replicaAge

@@ -71,7 +71,7 @@ struct DatabasePools: Sendable {
         guard isSame else {
             throw ConfigurationError.malformed(
                 "DATABASE_LISTEN_URL",
-                problem: "it leads to another server or database than DATABASE_URL"
+                problem: "it leads to another server, database or schema than DATABASE_URL"
             )
         }
     }

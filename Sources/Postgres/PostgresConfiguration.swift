@@ -4,8 +4,13 @@ internal import CLibPQ
 ///
 /// Accepts what libpq accepts: a URL (`postgresql://user@host/database?sslmode=verify-full`) or keywords
 /// (`host=/var/run/postgresql dbname=campaigns`); service files, `PGPASSWORD` and `.pgpass` work as well. Besides, the
-/// string may set `prepared_statements` to `on` or `off`. By default each new connection finds out whether its session
-/// is its own; see ``PostgresConnection/isPooled``.
+/// string may set two things that libpq does not know:
+///
+/// - `prepared_statements` is `on` or `off`. By default each new connection finds out whether its session is its own; see
+///   ``PostgresConnection/isPooled``.
+/// - `schema` is the one schema on the search path, instead of `public`. It is no startup parameter, which poolers refuse or
+///   ignore: each session sets it, or each transaction if sessions are shared. A `search_path` of one name among the
+///   `options` means the same.
 public struct PostgresConfiguration: Sendable {
     /// The name shown in `pg_stat_activity`, unless the connection string has another.
     public var applicationName: String
@@ -16,10 +21,12 @@ public struct PostgresConfiguration: Sendable {
     /// False if each transaction may run in another session, so that statements are not prepared; true if the session stays
     /// the same; `nil` has each connection find it out.
     public var preparesStatements: Bool?
+    /// The one schema on the search path; `nil` leaves it to the server and the role.
+    public private(set) var schema: String?
     private let connectionString: String
     private var settings: [(keyword: String, value: String)] = []
     private let summary: String
-    /// The server options that the connection string sets; `nil` if it sets none.
+    /// The server options that the connection string sets, without those that are set in sessions; `nil` if it sets none.
     private let options: String?
 
     /// Checks a connection string.
@@ -38,8 +45,51 @@ public struct PostgresConfiguration: Sendable {
     ) throws(PostgresError) {
         self.applicationName = applicationName
         self.connectTimeout = connectTimeout
-        (self.connectionString, preparesStatements) = try Self.separate(connectionString, variable: variable)
-        (summary, options) = try Self.check(self.connectionString, variable: variable)
+        let (text, own) = Self.separate(connectionString)
+        self.connectionString = text
+        preparesStatements = try Self.preparesStatements(own["prepared_statements"], variable: variable)
+        let found = try Self.check(text, variable: variable)
+        summary = found.summary
+        let path = found.options.flatMap(Self.searchPath)
+        options = path?.rest ?? found.options
+        guard let name = own["schema"] ?? path?.schema else { return }
+        guard own["schema"] == nil || path == nil else {
+            throw .configuration("\(variable) has a schema and a search_path; write the schema only")
+        }
+        guard Self.isSchema(name) else {
+            throw .configuration("\(variable): \(Self.schemaRule)")
+        }
+        schema = name
+        if path != nil { settings = [("options", options ?? "")] }
+    }
+
+    /// Returns the same configuration, in the schema of another one if it names none itself.
+    public func inSchema(of other: Self) -> Self {
+        var copy = self
+        copy.schema = schema ?? other.schema
+        return copy
+    }
+
+    /// Returns the same configuration in a schema.
+    ///
+    /// - Throws: ``PostgresError/configuration(_:)`` if it is no name that a schema can have; see ``isSchema(_:)``.
+    public func inSchema(_ name: String) throws(PostgresError) -> Self {
+        guard Self.isSchema(name) else { throw .configuration(Self.schemaRule) }
+        var copy = self
+        copy.schema = name
+        return copy
+    }
+
+    private static let schemaRule =
+        "schema is a name of at most \(longestSchema) small letters, digits and underscores, "
+        + "which does not begin with a digit or pg_"
+
+    /// The longest name of a schema: the names of channels contain it.
+    private static let longestSchema = 40
+
+    /// Returns whether a name can be that of a ``schema``: one that needs no quotes anywhere.
+    public static func isSchema(_ name: String) -> Bool {
+        name.utf8.count <= longestSchema && name.wholeMatch(of: /[a-z_][a-z0-9_]*/) != nil && !name.hasPrefix("pg_")
     }
 
     /// Returns the same configuration with one libpq setting replaced, such as `dbname` or `options`.
@@ -59,10 +109,12 @@ public struct PostgresConfiguration: Sendable {
         return copy
     }
 
-    /// Makes the expressions that set what ``settingInSessions(_:)`` was given; empty if there is nothing to set.
+    /// Makes the expressions that set the schema and what ``settingInSessions(_:)`` was given; empty if there is nothing to
+    /// set.
     func settingExpressions(inTransaction isLocal: Bool) -> [String] {
         let own = settings.last { $0.keyword == "options" }?.value ?? options ?? ""
-        return sessionSettings.filter { !own.contains($0.key + "=") }.sorted { $0.key < $1.key }
+        let path = schema.map { [(key: "search_path", value: $0)] } ?? []
+        return (path + sessionSettings.filter { !own.contains($0.key + "=") }.sorted { $0.key < $1.key })
             .map { "set_config('\($0.key)', '\($0.value)', \(isLocal))" }
     }
 
@@ -86,30 +138,44 @@ extension PostgresConfiguration: CustomStringConvertible {
 extension PostgresConfiguration {
     private static let example = "write it like postgresql://user:password@localhost:5432/campaigns"
 
-    /// Takes `prepared_statements`, which libpq does not know, out of a connection string.
-    private static func separate(
-        _ text: String,
-        variable: String
-    ) throws(PostgresError) -> (text: String, preparesStatements: Bool?) {
-        let value: Substring
-        var rest = text
-        if let match = text.firstMatch(of: /(?<before>[?&])prepared_statements=(?<value>[^&]*)(?<after>&?)/) {
-            value = match.value
-            // The next setting takes the place of this one; the last setting goes with the sign before it.
-            rest.replaceSubrange(match.range, with: match.after.isEmpty ? "" : match.before)
-        } else if !text.contains("://"),
-            let match = text.firstMatch(of: /(?:^|\s)prepared_statements\s*=\s*'?(?<value>\w*)'?(?=\s|$)/)
-        {
-            value = match.value
-            rest.removeSubrange(match.range)
+    /// Takes what libpq does not know out of a connection string.
+    private static func separate(_ text: String) -> (text: String, own: [String: String]) {
+        var (rest, own): (String, [String: String]) = (text, [:])
+        if text.contains("://") {
+            while let match = rest.firstMatch(
+                of: /(?<before>[?&])(?<name>prepared_statements|schema)=(?<value>[^&]*)(?<after>&?)/
+            ) {
+                own[String(match.name)] = String(match.value)
+                // The next setting takes the place of this one; the last setting goes with the sign before it.
+                rest.replaceSubrange(match.range, with: match.after.isEmpty ? "" : match.before)
+            }
         } else {
-            return (text, nil)
+            while let match = rest.firstMatch(
+                of: /(?:^|\s)(?<name>prepared_statements|schema)\s*=\s*'?(?<value>\w*)'?(?=\s|$)/
+            ) {
+                own[String(match.name)] = String(match.value)
+                rest.removeSubrange(match.range)
+            }
         }
+        return (rest, own)
+    }
+
+    private static func preparesStatements(_ value: String?, variable: String) throws(PostgresError) -> Bool? {
         switch value {
-        case "on": return (rest, true)
-        case "off": return (rest, false)
+        case nil: return nil
+        case "on": return true
+        case "off": return false
         default: throw .configuration("\(variable): prepared_statements is on or off, or left out to find out")
         }
+    }
+
+    /// Returns the schema of a search path with one name, and the other options.
+    private static func searchPath(in options: String) -> (schema: String, rest: String)? {
+        guard let match = options.firstMatch(of: /(?:^|\s)(?:-c\s*|--)search_path\s*=\s*"?(?<name>\w+)"?(?=\s|$)/)
+        else { return nil }
+        var rest = options
+        rest.removeSubrange(match.range)
+        return (String(match.name), rest)
     }
 
     private static func check(

@@ -23,7 +23,8 @@ struct Campaignd: AsyncParsableCommand {
             """,
         version: Program.version,
         subcommands: [
-            RunCommand.self, MigrateCommand.self, SendCommand.self, PauseCommand.self, ResumeCommand.self,
+            RunCommand.self, MigrateCommand.self, CellsCommand.self,
+            SendCommand.self, PauseCommand.self, ResumeCommand.self,
             CancelCommand.self, ContactsCommand.self, SimulateCommand.self, WatchCommand.self, ReportCommand.self,
             ListCommand.self, SchedulesCommand.self, SendersCommand.self, ErrorsCommand.self,
             TestsCommand.self, RetryCommand.self, SettleCommand.self, LedgerCommand.self, TokenCommand.self,

@@ -38,7 +38,7 @@ struct CancelCommand: AsyncParsableCommand {
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
-        try await database.withPool { pool in
+        try await database.withPool(of: [campaign.owner]) { pool in
             if let test { return try await cancel(test, pool) }
             let run = try await campaign.latestRun(pool)
             if !run.status.isOver {

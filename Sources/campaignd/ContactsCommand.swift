@@ -183,7 +183,7 @@ struct ContactsImportCommand: AsyncParsableCommand {
         let isTerminal = Terminal.areErrorsTerminal
         let bar = ImportProgressBar()
         let erasureKey = try Variables(database.environment).erasureKey()
-        let report = try await database.withPool { pool in
+        let report = try await database.withPool(of: [tenant]) { pool in
             let importer = ContactImporter(repository: ContactImportRepository(pool: pool, erasureKey: erasureKey))
             return try await withSource { source in
                 try await importer.run(from: source, tenant: tenant, options: options, by: .commandLine) { progress in

@@ -90,7 +90,7 @@ struct LedgerCommand: AsyncParsableCommand {
     /// Returns the latest run of the campaign; `nil` if none was named.
     private func latestRun() async throws -> RunRecord? {
         guard let name = try name(), let tenant = name.tenant else { return nil }
-        return try await database.withPool { pool in
+        return try await database.withPool(of: [tenant]) { pool in
             let campaign = try await CampaignRepository(pool: pool).required(name.name, tenant: tenant)
             return try await RunRepository(pool: pool).latest(of: campaign)
         }

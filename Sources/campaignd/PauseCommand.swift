@@ -24,7 +24,7 @@ struct PauseCommand: AsyncParsableCommand {
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
-        try await database.withPool { pool in
+        try await database.withPool(of: [campaign.owner]) { pool in
             let run = try await campaign.latestRun(pool)
             let isPaused = try await RunRepository(pool: pool).pause(run.id, reason: reason, by: .commandLine)
             let document = try await run.document(pool)

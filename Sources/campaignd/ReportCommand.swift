@@ -27,7 +27,7 @@ struct ReportCommand: AsyncParsableCommand {
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
-        let isGood = try await database.withPool { pool in
+        let isGood = try await database.withPool(of: [campaign.owner]) { pool in
             let run = try await campaign.latestRun(pool)
             let failures = try await RunRepository(pool: pool).failures(of: run.id)
             let whole =

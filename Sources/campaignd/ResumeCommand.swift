@@ -29,7 +29,7 @@ struct ResumeCommand: AsyncParsableCommand {
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
-        try await database.withPool { pool in
+        try await database.withPool(of: [campaign.owner]) { pool in
             let run = try await campaign.latestRun(pool)
             let isResumed = try await RunRepository(pool: pool)
                 .resume(run.id, ignoringGuards: ignoreGuard, reason: reason, by: .commandLine)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Cells
 import CommandKit
 import Daemon
 import Foundation
@@ -20,6 +21,7 @@ struct RunCommand: AsyncParsableCommand {
             Examples:
               campaignd run
               campaignd run --specs /srv/campaigns --log-level notice
+              campaignd run --cell large
 
             Environment, with what holds if a variable is not set; a flag overrides its variable. The variables that senders \
             name as their access tokens are read too.
@@ -71,13 +73,18 @@ struct RunCommand: AsyncParsableCommand {
     func run() async throws {
         // Until it is listened to, a hang-up means nothing: by default it would kill.
         signal(SIGHUP, SIG_IGN)
-        var environment = database.environment
+        let map = try database.map() ?? .single
+        let cell = try database.cell.map { try map.cell(named: $0) } ?? map.cell(ofAll: [])
+        var environment = try cell.environment(database.environment)
         environment.override("REDIS_URL", redisURL)
         environment.override("HTTP_HOST", host)
         environment.override("HTTP_PORT", port.map(String.init))
         environment.override("WHATSAPP_API_URL", whatsAppURL)
         environment.override("LOG_LEVEL", logLevel)
-        let configuration = try DaemonConfiguration(environment: environment)
+        var configuration = try DaemonConfiguration(environment: environment)
+        // A tenant that no cell holds is in none, so neither its calls nor its specs are taken anywhere.
+        let holds: @Sendable (String) -> Bool = { (try? map.cell(of: $0)) == cell }
+        configuration.holds = holds
         let logger = Logger.command(
             level: configuration.logLevel,
             format: try LogFormat(Variables(environment))
@@ -93,6 +100,7 @@ struct RunCommand: AsyncParsableCommand {
             SpecsLoop(
                 folder: folder,
                 environment: specsEnvironment.selected,
+                holds: holds,
                 interval: .seconds(specsInterval),
                 postgres: configuration.postgres,
                 logger: logger

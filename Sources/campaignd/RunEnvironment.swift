@@ -17,6 +17,7 @@ enum RunEnvironment {
         Variable("DATABASE_LISTEN_URL", "Postgres itself behind a pooler", "DATABASE_URL"),
         Variable("DATABASE_READ_URL", "replica for reads", "DATABASE_URL"),
         Variable("DATABASE_READ_MAX_AGE", "its greatest age in seconds", "10"),
+        Variable("CELLS_FILE", "file of cells; needs --cell", "DATABASE_URL is the only one"),
         Variable("REDIS_URL", "Redis, a cluster, or sentinels", "required"),
         Variable("REDIS_PREFIX", "text before all keys in Redis", "none"),
         Variable("WHATSAPP_API_URL", "address of the Cloud API", "Meta's"),

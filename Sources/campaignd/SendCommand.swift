@@ -65,7 +65,7 @@ struct SendCommand: AsyncParsableCommand {
     func run() async throws {
         if isAgain { return try await sendAgain() }
         if !testNumbers.isEmpty { return try await sendTest() }
-        try await database.withPool { pool in
+        try await database.withPool(of: [campaign.owner]) { pool in
             let launches = LaunchRepository(pool: pool)
             let found = try await campaign.find(pool)
             try await confirm(found, launches)
@@ -116,7 +116,7 @@ struct SendCommand: AsyncParsableCommand {
     }
 
     private func sendTest() async throws {
-        try await database.withPool { pool in
+        try await database.withPool(of: [campaign.owner]) { pool in
             let found = try await campaign.find(pool)
             let opened = try await TestSendRepository(pool: pool).open(
                 .id(found.id),
@@ -132,7 +132,7 @@ struct SendCommand: AsyncParsableCommand {
     }
 
     private func sendAgain() async throws {
-        let (last, launch) = try await database.withPool { pool in
+        let (last, launch) = try await database.withPool(of: [campaign.owner]) { pool in
             let last = try await campaign.latestRun(pool)
             return (last, try await RunRepository(pool: pool).launch(of: last.id) ?? last)
         }
@@ -145,7 +145,7 @@ struct SendCommand: AsyncParsableCommand {
             )
         }
         try await confirmation.confirm("Send it once more, to everybody in its audience?")
-        try await database.withPool { pool in
+        try await database.withPool(of: [campaign.owner]) { pool in
             let (run, isNew) = try await RunLauncher(launches: LaunchRepository(pool: pool), logger: .command())
                 .launchAgain(
                     .id(last.campaignID),

@@ -20,12 +20,22 @@ struct SpecsLoop: Service {
     let folder: SpecsFolder
     let interval: Duration
     let status = SpecsStatus()
+    /// Returns whether the database holds a tenant.
+    private let holds: @Sendable (String) -> Bool
     private let postgres: PostgresConfiguration
     private let logger: Logger
     private let clock = ContinuousClock()
 
-    init(folder: String, environment: String?, interval: Duration, postgres: PostgresConfiguration, logger: Logger) {
+    init(
+        folder: String,
+        environment: String?,
+        holds: @escaping @Sendable (String) -> Bool,
+        interval: Duration,
+        postgres: PostgresConfiguration,
+        logger: Logger
+    ) {
         self.folder = SpecsFolder(path: folder, environment: environment)
+        self.holds = holds
         self.interval = interval
         self.postgres = postgres
         self.logger = logger
@@ -36,6 +46,7 @@ struct SpecsLoop: Service {
         await restoreStatus(pool)
         let reconciliation = Reconciliation(
             folder: folder,
+            holds: holds,
             pool: pool,
             actor: Self.actor,
             toolVersion: Program.version,

@@ -50,7 +50,7 @@ struct WalletShowCommand: AsyncParsableCommand {
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
-        let wallet = try await database.withPool { pool in
+        let wallet = try await database.withPool(of: [owner.tenant]) { pool in
             let wallet = try await WalletRepository(pool: pool).find(tenant: owner.tenant)
             if wallet == nil { try await CampaignRepository(pool: pool).requireTenant(owner.tenant) }
             return wallet
@@ -92,7 +92,7 @@ struct WalletTopUpCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let (wallet, isNew) = try await database.withPool { pool in
+        let (wallet, isNew) = try await database.withPool(of: [owner.tenant]) { pool in
             try await WalletRepository(pool: pool).topUp(tokens, tenant: owner.tenant, reference: reference)
         }
         let outcome =
@@ -135,7 +135,7 @@ struct WalletPriceCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let wallet = try await database.withPool { pool in
+        let wallet = try await database.withPool(of: [owner.tenant]) { pool in
             try await WalletRepository(pool: pool).setPrice(tokens, tenant: owner.tenant)
         }
         output.write(wallet.json, text: wallet.summary)
@@ -159,7 +159,7 @@ struct WalletAuditCommand: AsyncParsableCommand {
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
-        let audit = try await database.withPool { pool in
+        let audit = try await database.withPool(of: [owner.tenant]) { pool in
             let audit = try await WalletRepository(pool: pool).audit(tenant: owner.tenant)
             if audit == nil { try await CampaignRepository(pool: pool).requireTenant(owner.tenant) }
             return audit

@@ -1,5 +1,6 @@
 import Account
 import ArgumentParser
+import Cells
 import CommandKit
 import Foundation
 import JSON
@@ -23,6 +24,7 @@ struct ApplyCommand: AsyncParsableCommand {
               reconcile campaigns --tenant acme --yes
               reconcile --expect-digest sha256:… --format json
               reconcile --delete-at-whatsapp spring_offer --tenant acme
+              reconcile --cell large --dry-run
             """
     )
 
@@ -126,6 +128,7 @@ struct ApplyCommand: AsyncParsableCommand {
             let loader = SpecLoader(
                 path: path,
                 tenants: tenants,
+                cell: offline ? nil : try await cell(),
                 environment: environment.selected,
                 changesEnvironment: changeEnvironment,
                 deletionsAtWhatsApp: deletionsAtWhatsApp,
@@ -163,14 +166,15 @@ struct ApplyCommand: AsyncParsableCommand {
     }
 
     private func reconcile(_ loader: SpecLoader) async throws {
+        let configuration: PostgresConfiguration
         do {
-            _ = try database.configuration()
+            configuration = try loader.cell?.configuration(database) ?? database.configuration()
         } catch {
             // Errors in the specs are reported first, even without a usable database.
             _ = try await loader.load()
             throw error
         }
-        try await database.withPool { pool in
+        try await DatabaseOptions.withPool(configuration) { pool in
             if refresh {
                 try await ProgressNotice.watching("reading the accounts at WhatsApp") { try await readAccounts(pool) }
             }
@@ -187,6 +191,18 @@ struct ApplyCommand: AsyncParsableCommand {
                 }
             }
         }
+    }
+
+    /// Returns the cell to plan for; `nil` if all specs are for one database.
+    ///
+    /// One plan is applied in one transaction, so it concerns one cell. `--cell` plans for all that the cell holds, and leaves out
+    /// the specs of other cells; without it all tenants of the folder must lie in one.
+    private func cell() async throws -> PlannedCell? {
+        guard let map = try database.map(), map != .single else { return nil }
+        let folder = await BlockingWork.run { [path] in Set(SpecFiles.find(in: path).files.compactMap(\.tenant)) }
+        for tenant in folder.union(tenants).sorted() { _ = try map.cell(of: tenant) }
+        if let name = database.cell { return PlannedCell(map: map, cell: try map.cell(named: name, for: tenants)) }
+        return PlannedCell(map: map, cell: try map.cell(ofAll: tenants.isEmpty ? folder.sorted() : tenants))
     }
 
     /// Reads the accounts of the tenants, as the specs that were applied last name them.
@@ -261,10 +277,25 @@ struct ApplyCommand: AsyncParsableCommand {
     }
 }
 
+/// The cell that a plan is for.
+struct PlannedCell: Sendable {
+    let map: CellMap
+    let cell: Cell
+
+    /// Returns whether the cell holds a tenant.
+    func holds(_ tenant: String) -> Bool { (try? map.cell(of: tenant)) == cell }
+
+    func configuration(_ database: DatabaseOptions) throws -> PostgresConfiguration {
+        try DatabaseOptions.configuration(try cell.environment(database.environment))
+    }
+}
+
 /// Loads the specs for a plan, and reports their diagnostics.
 struct SpecLoader: Sendable {
     let path: String
     let tenants: [String]
+    /// The cell to plan for; `nil` if all specs are for one database.
+    let cell: PlannedCell?
     let environment: String?
     let changesEnvironment: Bool
     /// The templates to delete at WhatsApp.
@@ -285,12 +316,15 @@ struct SpecLoader: Sendable {
     ///
     /// - Throws: ``ReconcileError/invalidSpecs(errors:)`` if there are errors.
     func load() async throws -> Loaded {
-        let (catalog, desired) = await BlockingWork.run { [path, tenants, environment, checksAllEnvironments] in
+        let (catalog, desired) = await BlockingWork.run { [path, tenants, cell, environment, checksAllEnvironments] in
             let catalog =
                 checksAllEnvironments
                 ? SpecCatalog.loadForAllEnvironments(directory: path)
                 : SpecCatalog.load(directory: path, environment: environment)
-            return (catalog, Result { try DesiredState(catalog: catalog, root: path, tenants: tenants) })
+            let state = Result {
+                try DesiredState(catalog: catalog, root: path, tenants: tenants) { cell?.holds($0) ?? true }
+            }
+            return (catalog, state)
         }
         let found = policy.apply(to: catalog.diagnostics)
         results.begin(diagnostics: found, sources: catalog.sources)

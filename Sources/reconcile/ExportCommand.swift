@@ -52,12 +52,12 @@ struct ExportCommand: AsyncParsableCommand {
 
     func run() async throws {
         if let state {
-            let snapshot = try await database.withPool { pool in
+            let snapshot = try await database.withPool(of: [tenant]) { pool in
                 try await StateSnapshot.take(pool: pool, logger: .command())
             }
             try Terminal.write(snapshot.json.canonicalText + "\n", to: state)
         } else if let tenant {
-            try await database.withPool { pool in
+            try await database.withPool(of: [tenant]) { pool in
                 let exporter = Exporter(pool: pool, logger: .command())
                 let export = try await exporter.export(tenant: tenant)
                 for line in export.skipped + export.outdated { Terminal.complain("warning: \(line)\n") }

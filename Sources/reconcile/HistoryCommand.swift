@@ -64,7 +64,7 @@ struct HistoryListCommand: AsyncParsableCommand {
     }
 
     private func entries() async throws -> [Entry] {
-        try await database.withPool { pool in
+        try await database.withPool(of: [tenant]) { pool in
             let records = try await HistoryRepository().list(limit: limit, tenant: tenant, pool: pool)
             let applied = records.map { Entry(date: $0.appliedAt, text: text($0), json: $0.json) }
             // A failed reconcile changed nothing, so it belongs to no tenant.

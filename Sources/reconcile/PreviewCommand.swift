@@ -77,7 +77,7 @@ struct PreviewCommand: AsyncParsableCommand {
             let cost = try await eventCost(of: resolved, from: number, in: catalog, now: now)
             return Terminal.write(AudiencePreview.withoutAudience(cost: cost, fires: fires, as: format))
         }
-        try await database.withPool { pool in
+        try await database.withPool(of: [campaign.tenant]) { pool in
             let campaign = try await TemplateRepository(pool: pool).resolved(resolved)
             let audiences = AudienceRepository(pool: pool)
             let size = try await audiences.size(
@@ -146,7 +146,7 @@ struct PreviewCommand: AsyncParsableCommand {
     ) async throws -> EventCost? {
         guard catalog.rates != nil else { return nil }
         let everybody = try AudienceFilter(stored: ["logic": "AND", "conditions": []])
-        return try await database.withPool { pool in
+        return try await database.withPool(of: [campaign.tenant]) { pool in
             let campaign = try await TemplateRepository(pool: pool).resolved(resolved)
             let size = try await AudienceRepository(pool: pool).size(
                 tenant: campaign.identity.tenant,

@@ -39,7 +39,7 @@ struct PostgresConfigurationTests {
 
     @Test(arguments: [
         ("postgresql://ann@db/shop", true),
-        ("postgresql://ann@db/shop?options=-csearch_path%3Dcell", true),
+        ("postgresql://ann@db/shop?options=-cwork_mem%3D8MB", true),
         ("postgresql://ann@db/shop?options=-cjit%3Don", false),
         ("host=db options='-c jit=on'", false),
     ])
@@ -71,6 +71,49 @@ struct PostgresConfigurationTests {
         #expect(configuration.preparesStatements == value)
         // The first is that of the defaults.
         #expect(configuration.parameters.first { $0.keyword == "dbname" }?.value == rest)
+    }
+
+    @Test(
+        arguments: [
+            ("postgresql://ann@db/shop?schema=acme", "postgresql://ann@db/shop", "acme", nil),
+            (
+                "postgresql://ann@db/shop?sslmode=require&schema=acme&prepared_statements=off",
+                "postgresql://ann@db/shop?sslmode=require", "acme", nil
+            ),
+            ("host=db schema=acme dbname=shop", "host=db dbname=shop", "acme", nil),
+            (
+                "postgresql://ann@db/shop?options=-csearch_path%3Dacme%20-cjit%3Don",
+                "postgresql://ann@db/shop?options=-csearch_path%3Dacme%20-cjit%3Don", "acme", " -cjit=on"
+            ),
+            (
+                "postgresql://ann@db/shop?options=-csearch_path%3Dacme,public",
+                "postgresql://ann@db/shop?options=-csearch_path%3Dacme,public", nil, nil
+            ),
+            ("postgresql://ann@db/shop", "postgresql://ann@db/shop", nil, nil),
+        ] as [(String, String, String?, String?)]
+    )
+    func theSchemaIsASettingOfSessions(_ text: String, _ rest: String, _ schema: String?, _ options: String?) throws {
+        let configuration = try PostgresConfiguration(text)
+        #expect(configuration.schema == schema)
+        #expect(configuration.parameters.first { $0.keyword == "dbname" }?.value == rest)
+        #expect(configuration.parameters.last { $0.keyword == "options" }?.value == options, "poolers refuse the path")
+        let path = schema.map { ["set_config('search_path', '\($0)', true)"] } ?? []
+        #expect(configuration.settingExpressions(inTransaction: true) == path)
+        let other = try PostgresConfiguration("postgresql://ann@db/shop")
+        #expect(other.inSchema(of: configuration).schema == schema)
+        #expect(configuration.inSchema(of: other).schema == schema)
+    }
+
+    @Test(arguments: [
+        ("postgresql://db/shop?schema=Acme", "URL: schema is a name of at most 40 small letters"),
+        ("postgresql://db/shop?schema=a'b", "URL: schema is a name of at most 40 small letters"),
+        ("postgresql://db/shop?schema=pg_temp", "URL: schema is a name of at most 40 small letters"),
+        ("postgresql://db/shop?schema=", "URL: schema is a name of at most 40 small letters"),
+        ("postgresql://db/shop?schema=a&options=-csearch_path%3Db", "URL has a schema and a search_path"),
+    ])
+    func otherNamesOfSchemasAreRefused(_ text: String, _ message: String) {
+        let error = #expect(throws: PostgresError.self) { try PostgresConfiguration(text, variable: "URL") }
+        #expect(error?.description.hasPrefix(message) == true)
     }
 
     @Test(arguments: ["postgresql://ann@db/shop?prepared_statements=maybe", "host=db prepared_statements="])

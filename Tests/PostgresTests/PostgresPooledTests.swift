@@ -58,6 +58,41 @@ struct PostgresPooledTests {
         }
     }
 
+    @Test func everyStatementIsInTheSchema() async throws {
+        try await ScratchSchema.withPool { _, scratch in
+            var configuration = try ScratchSchema.serverConfiguration(schema: scratch.name)
+            for isPooled in [true, false] {
+                configuration.preparesStatements = isPooled ? false : nil
+                let pool = PostgresPool(configuration: configuration, maxConnections: 1)
+                try await pool.withConnection { connection in
+                    #expect(connection.isPooled == isPooled)
+                    try await connection.simpleScript("CREATE TABLE s (id int)")
+                    let rows = AsyncStream {
+                        $0.yield(Array("1\n2\n".utf8))
+                        $0.finish()
+                    }
+                    #expect(try await connection.copyIn(into: "s", columns: ["id"], rows: rows) == 2)
+                    #expect(try await connection.execute("ANALYZE s") == 0)
+                    try await connection.transaction { connection in
+                        let rows = AsyncStream {
+                            $0.yield(Array("3\n".utf8))
+                            $0.finish()
+                        }
+                        #expect(try await connection.copyIn(into: "s", columns: ["id"], rows: rows) == 1)
+                        try await connection.enqueue("INSERT INTO s VALUES (\(4))")
+                    }
+                    let found = try await connection.query(
+                        "SELECT count(*), min(current_schema()::text) FROM \(identifier: scratch.name).s"
+                    )
+                    #expect(try found[0].decode(0) == 4)
+                    #expect(try found[0].decode(1) == scratch.name)
+                    try await connection.simpleScript("DROP TABLE s")
+                }
+                await pool.shutdown()
+            }
+        }
+    }
+
     @Test func settingsHoldInEachTransactionAndOnlyThere() async throws {
         let show: PostgresQuery = "SELECT current_setting('jit'), current_setting('enable_seqscan')"
         let off = { (rows: PostgresRows) in try rows[0].decode(0) == "off" && rows[0].decode(1) == "off" }
@@ -70,9 +105,11 @@ struct PostgresPooledTests {
             try await pool.withConnection { connection in
                 await #expect(throws: PostgresError.self) { try await connection.query("SELECT 1 / \(0)") }
                 #expect(try off(try await connection.query(show)), "after an error")
-                try await connection.simpleScript(
-                    "DO $$ BEGIN ASSERT current_setting('enable_seqscan') = 'on'; END $$"
-                )
+                // A script is a transaction, until it ends it itself.
+                func assert(_ value: String) -> String {
+                    "DO $$ BEGIN ASSERT current_setting('enable_seqscan') = '\(value)'; END $$"
+                }
+                try await connection.simpleScript("\(assert("off")); COMMIT; \(assert("on"))")
                 #expect(!connection.isInTransaction)
             }
         }

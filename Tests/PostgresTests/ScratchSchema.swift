@@ -12,8 +12,10 @@ struct ScratchSchema: Sendable {
 
     private static var url: String? { getenv("DATABASE_URL").map { String(cString: $0) } }
 
-    static func serverConfiguration() throws -> PostgresConfiguration {
-        try PostgresConfiguration(try #require(url, "run Scripts/services up, then eval \"$(Scripts/services env)\""))
+    static func serverConfiguration(schema: String? = nil) throws -> PostgresConfiguration {
+        let url = try #require(url, "run Scripts/services up, then eval \"$(Scripts/services env)\"")
+        guard let schema else { return try PostgresConfiguration(url) }
+        return try PostgresConfiguration(url + (url.contains("?") ? "&" : "?") + "schema=" + schema)
     }
 
     /// Runs `body` with a pool of connections to a fresh schema.
@@ -23,7 +25,7 @@ struct ScratchSchema: Sendable {
         _ body: (PostgresPool, ScratchSchema) async throws -> Value
     ) async throws -> Value {
         let server = try serverConfiguration()
-        let name = "postgres_test_" + UUID().uuidString.lowercased().filter { $0 != "-" }
+        let name = "pgtest_" + UUID().uuidString.lowercased().filter { $0 != "-" }
         var configuration = server.setting("options", to: "-c search_path=\(name)")
         // The name lets a test find its own backends among others.
         configuration.applicationName = name

@@ -119,6 +119,14 @@ extension Problem {
         )
     }
 
+    /// Answers a caller whose tenant lies in another cell than the daemon serves.
+    static func inAnotherCell(_ tenant: String) -> Problem {
+        Problem(
+            .forbidden,
+            "the tenant `\(tenant.prefix(50))` lies in another cell than this daemon serves; call a daemon of its cell"
+        )
+    }
+
     /// Answers a read that was stopped: it reads too much, or the database is busy or locked.
     ///
     /// - Parameters:

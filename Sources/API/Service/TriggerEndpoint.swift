@@ -122,6 +122,7 @@ package struct TriggerEndpoint: Sendable {
         } else {
             let signature = try signature(of: request, body: body, subject: subject, context)
             tenant = signature.tenant
+            try authenticator.checkCell(of: tenant)
             try limiter?.admit(tenant: tenant)
             // The signature is the key: a header is not signed, so it cannot tell a replay from a new event.
             key = "signature:" + signature.text

@@ -79,9 +79,10 @@ public enum PostgresCopyFormat: Sendable {
 extension Wire {
     /// Starts `COPY … FROM STDIN`.
     func beginCopy(_ sql: String, within limit: Limit) throws(PostgresError) {
+        let whole = try withSettings(sql)
         if !queue.isEmpty { try flush(within: limit) }
         let handle = try unsafe handle()
-        guard unsafe PQsendQuery(handle, sql) == 1 else {
+        guard unsafe PQsendQuery(handle, whole) == 1 else {
             throw .misuse(Self.oneLine(unsafe String(cString: PQerrorMessage(handle))))
         }
         let result = try results(within: limit)

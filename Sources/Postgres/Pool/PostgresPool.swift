@@ -63,6 +63,9 @@ public final class PostgresPool: Sendable {
         state = Mutex(State(maxConnections: 1))
     }
 
+    /// The one schema on the search path of its connections; `nil` if server and role decide.
+    public var schema: String? { configuration.schema }
+
     /// The number of connections and of waiting callers; those of the primary if this pool has none.
     public var statistics: PostgresPoolStatistics {
         if let route { return route.primary.statistics }

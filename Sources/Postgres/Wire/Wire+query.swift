@@ -34,8 +34,16 @@ extension Wire {
     /// Runs one or several statements without values and without rows.
     func script(_ sql: String, within limit: Limit) throws(PostgresError) -> ResultHandle {
         try Self.checkNoNUL(sql)
+        let whole = try withSettings(sql)
         if !queue.isEmpty { try flush(within: limit) }
-        return try sendScript(sql, within: limit)
+        return try sendScript(whole, within: limit)
+    }
+
+    /// Puts the settings of a transaction before statements that are one by themselves.
+    func withSettings(_ sql: String) throws(PostgresError) -> String {
+        let isIdle = unsafe PQtransactionStatus(try handle()) == PQTRANS_IDLE
+        guard isIdle, queue.isEmpty, let settings else { return sql }
+        return settings + "; " + sql
     }
 
     private func sendScript(_ sql: String, within limit: Limit) throws(PostgresError) -> ResultHandle {

@@ -17,8 +17,10 @@ internal import Synchronization
     var queue: [QueuedStatement] = []
     /// True if the next transaction may run in another session.
     private(set) var isPooled = false
-    /// Gives a transaction its settings, if sessions do not keep them.
-    private(set) var prelude: QueuedStatement?
+    /// The statement that gives a transaction its settings, if sessions do not keep them.
+    private(set) var settings: String?
+    /// The same, to be sent before others.
+    var prelude: QueuedStatement? { settings.map(QueuedStatement.script) }
     let interrupt: Interrupt
     let status: ConnectionStatus
 
@@ -180,7 +182,7 @@ extension Wire {
         guard isPooled else { return }
         status.update { $0.isPooled = true }
         let local = configuration.settingExpressions(inTransaction: true)
-        if !local.isEmpty { prelude = .script("SELECT " + local.joined(separator: ", ")) }
+        if !local.isEmpty { self.settings = "SELECT " + local.joined(separator: ", ") }
     }
 
     private func start(_ parameters: [(keyword: String, value: String)]) -> OpaquePointer? {

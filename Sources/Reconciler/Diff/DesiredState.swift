@@ -62,15 +62,22 @@ public struct DesiredState: Sendable {
     ///   - catalog: All specs, without errors.
     ///   - root: The folder of the catalog; rows name their files relative to it.
     ///   - tenants: The tenants to plan for; empty means all.
+    ///   - holds: Returns whether the database holds a tenant; specs of others are left out, as if they were not there.
     /// - Throws: ``ReconcileError/invalidSpecs(errors:)`` if the catalog has errors.
-    public init(catalog: SpecCatalog, root: String, tenants: [String] = []) throws(ReconcileError) {
+    public init(
+        catalog: SpecCatalog,
+        root: String,
+        tenants: [String] = [],
+        holds: (String) -> Bool = { _ in true }
+    ) throws(ReconcileError) {
         guard catalog.isValid else {
             throw .invalidSpecs(errors: catalog.diagnostics.count { $0.severity == .error })
         }
         environment = catalog.environment
         self.tenants = Self.scope(tenants)
-        allTenants = catalog.tenants
-        let specs = tenants.isEmpty ? catalog.specs : catalog.specs.filter { tenants.contains($0.identity.tenant) }
+        allTenants = catalog.tenants.filter(holds)
+        let isChosen = { (tenant: String) in (tenants.isEmpty || tenants.contains(tenant)) && holds(tenant) }
+        let specs = catalog.specs.filter { isChosen($0.identity.tenant) }
         var folder = root
         while folder.hasSuffix("/") { folder.removeLast() }
         let campaigns = Self.campaigns(of: specs, among: catalog.resolvedCampaigns)
@@ -87,9 +94,9 @@ public struct DesiredState: Sendable {
         zones = Dictionary(tenantSpecs.compactMap { spec in spec.zone.map { (spec.name, $0) } }) { first, _ in first }
         rates = catalog.rates
         currencies = catalog.rates?.currencies(of: catalog) ?? [:]
-        media = catalog.media.filter { tenants.isEmpty || tenants.contains($0.tenant) }
+        media = catalog.media.filter { isChosen($0.tenant) }
         policyBreaches = catalog.policyViolations
-            .filter { tenants.isEmpty || tenants.contains($0.tenant) }
+            .filter { isChosen($0.tenant) }
             .map { PolicyBreach($0.rule, $0.identity, actual: $0.actual, reason: $0.message) }
     }
 

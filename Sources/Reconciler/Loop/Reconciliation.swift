@@ -22,6 +22,7 @@ public struct Reconciliation: Sendable {
     }
 
     private let folder: SpecsFolder
+    private let holds: @Sendable (String) -> Bool
     private let pool: PostgresPool
     private let rules: SafetyRules
     private let actor: String
@@ -33,6 +34,7 @@ public struct Reconciliation: Sendable {
     ///
     /// - Parameters:
     ///   - folder: The specs.
+    ///   - holds: Returns whether the database holds a tenant; specs of others are left out.
     ///   - pool: The database.
     ///   - rules: The safety rules.
     ///   - actor: The actor to record in the history.
@@ -40,6 +42,7 @@ public struct Reconciliation: Sendable {
     ///   - logger: Receives warnings.
     public init(
         folder: SpecsFolder,
+        holds: @escaping @Sendable (String) -> Bool = { _ in true },
         pool: PostgresPool,
         rules: SafetyRules = SafetyRules(),
         actor: String,
@@ -47,6 +50,7 @@ public struct Reconciliation: Sendable {
         logger: Logger
     ) {
         self.folder = folder
+        self.holds = holds
         self.pool = pool
         self.rules = rules
         self.actor = actor
@@ -85,7 +89,10 @@ public struct Reconciliation: Sendable {
 
     private func apply(_ catalog: SpecCatalog, _ commit: String?) async throws -> Outcome {
         let root = folder.path
-        let desired = try await BlockingWork.run { Result { try DesiredState(catalog: catalog, root: root) } }.get()
+        let desired = try await BlockingWork.run { [holds] in
+            Result { try DesiredState(catalog: catalog, root: root, holds: holds) }
+        }
+        .get()
         let plan = try await Planner(pool: pool, logger: logger).plan(desired)
         let origin = Applier.Origin(actor: actor, gitCommit: commit, toolVersion: toolVersion)
         let id = try await Applier(pool: pool).apply(plan, desired, rules: rules, origin: origin)

@@ -34,7 +34,7 @@ package struct ChangeListener: Service {
             for await event in events {
                 let listeners =
                     switch event {
-                    case .notification(let notification): self.listeners[notification.channel] ?? []
+                    case .notification(let notification): self.listeners[notification.event] ?? []
                     // Notifications may have been lost meanwhile, so all services look.
                     default: self.listeners.values.flatMap { $0 }
                     }

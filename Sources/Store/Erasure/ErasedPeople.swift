@@ -304,7 +304,7 @@ extension ErasedPeople {
 /// The lock between erasures and imports: an erasure waits until the batches that are being merged are done, and no batch of the
 /// tenant begins meanwhile.
 enum Erasures {
-    private static func key(_ tenant: String) -> PostgresQuery { "hashtextextended(\("erasure/" + tenant), 0)" }
+    private static func key(_ tenant: String) -> PostgresQuery { SchemaScope.key("erasure/" + tenant) }
 
     /// Takes the lock for an erasure, until the end of the transaction.
     static func lock(_ tenant: String, on connection: PostgresConnection) async throws {

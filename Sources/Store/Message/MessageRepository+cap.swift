@@ -111,6 +111,6 @@ extension MessageRepository {
                     """
             )
         )
-        try await connection.notify(RunRepository.channel, payload: run.uuidString)
+        try await connection.announce(RunRepository.channel, payload: run.uuidString)
     }
 }

@@ -246,7 +246,7 @@ extension MessageRepository {
                     """
             )
         )
-        try await connection.notify(RunRepository.channel, payload: run.uuidString)
+        try await connection.announce(RunRepository.channel, payload: run.uuidString)
         return positions.count
     }
 }

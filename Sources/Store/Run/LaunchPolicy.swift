@@ -166,7 +166,7 @@ extension LaunchPolicy {
         /// Launches of one tenant take turns here, so that two of them never count at the same time.
         func campaigns() async throws -> Int {
             try await connection.execute(
-                "SELECT pg_advisory_xact_lock(hashtextextended(\("launches of " + candidate.tenantID), 0))"
+                "SELECT pg_advisory_xact_lock(\(fragment: SchemaScope.key("launches of " + candidate.tenantID)))"
             )
             let rows = try await connection.query(
                 """

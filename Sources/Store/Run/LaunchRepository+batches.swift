@@ -203,7 +203,7 @@ extension LaunchRepository {
         let recipients = launch.recipientCount + inserted
         if let allowed = launch.recipientLimit, recipients > allowed {
             try await Self.refuse(launch, recipients: recipients, allowed: allowed, on: connection)
-            try await connection.notify(RunRepository.channel, payload: launch.runID.uuidString)
+            try await connection.announce(RunRepository.channel, payload: launch.runID.uuidString)
         } else if phase == .done {
             try await connection.execute(
                 """
@@ -216,7 +216,7 @@ extension LaunchRepository {
             } else {
                 try await hold(launch, on: connection)
             }
-            try await connection.notify(RunRepository.channel, payload: launch.runID.uuidString)
+            try await connection.announce(RunRepository.channel, payload: launch.runID.uuidString)
         }
     }
 

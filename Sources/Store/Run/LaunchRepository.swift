@@ -389,7 +389,7 @@ extension LaunchRepository {
             )
         )
         // Wakes the launchers.
-        try await connection.notify(RunRepository.channel, payload: id.uuidString)
+        try await connection.announce(RunRepository.channel, payload: id.uuidString)
         let rows = try await connection.query("\(fragment: RunRecord.selection) WHERE r.id = \(id)")
         return try RunRecord(row: rows[0])
     }

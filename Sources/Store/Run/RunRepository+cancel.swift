@@ -79,7 +79,7 @@ extension RunRepository {
         for row in rows { ended.append(try row.decode(0)) }
         guard !ended.isEmpty else { return [] }
         try await RunAction.record(.cancel, on: ended, by: actor, reason: reason, connection)
-        for run in ended { try await connection.notify(channel, payload: run.uuidString) }
+        for run in ended { try await connection.announce(channel, payload: run.uuidString) }
         return ended
     }
 

@@ -142,7 +142,7 @@ extension RunRepository {
             )
             let ids = try paused.map { try $0.decode(0, as: UUID.self) }
             try await RunAction.record(.pause, on: ids, by: actor, reason: reason, connection)
-            try await connection.notify(Self.channel, payload: run.uuidString)
+            try await connection.announce(Self.channel, payload: run.uuidString)
             return true
         }
     }
@@ -259,7 +259,7 @@ extension RunRepository {
             try await MediaUploadRepository.forgetRefusals(ofRuns: Self.together(with: run), on: connection)
             let ids = try resumed.map { try $0.decode(0, as: UUID.self) }
             try await RunAction.record(.resume, on: ids, by: actor, reason: reason, connection)
-            try await connection.notify(Self.channel, payload: run.uuidString)
+            try await connection.announce(Self.channel, payload: run.uuidString)
             return true
         }
     }
@@ -332,7 +332,7 @@ extension RunRepository {
                     if: "r.\"supersededAt\" IS NULL"
                 )
             )
-            try await connection.notify(Self.channel, payload: run.uuidString)
+            try await connection.announce(Self.channel, payload: run.uuidString)
             return Completion(run: run, isCompleted: true, corrected: corrected)
         }
     }
@@ -420,7 +420,7 @@ extension RunRepository {
                     Self.moving(campaignOf: pause.run, .quotaExhausted, set: ["\"statusReason\" = \(pause.reason)"])
                 )
                 try await RunAction.record(.pause, on: pause.run, by: .quota, reason: pause.reason, connection)
-                try await connection.notify(Self.channel, payload: pause.run.uuidString)
+                try await connection.announce(Self.channel, payload: pause.run.uuidString)
             }
             return paused.map(\.run)
         }

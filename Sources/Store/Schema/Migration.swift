@@ -99,5 +99,6 @@ public struct Migration: Sendable {
         Migration(version: 47, name: "wishes_of_accounts", bytes: PackageResources._047_wishes_of_accounts_sql),
         Migration(version: 48, name: "suppressions_by_id", bytes: PackageResources._048_suppressions_by_id_sql),
         Migration(version: 49, name: "followed_categories", bytes: PackageResources._049_followed_categories_sql),
+        Migration(version: 50, name: "schemas", bytes: PackageResources._050_schemas_sql),
     ]
 }

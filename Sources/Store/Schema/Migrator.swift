@@ -11,6 +11,8 @@ public enum SchemaError: Error, Equatable, CustomStringConvertible {
     case outdated(missing: Int)
     /// A table `contacts` that was there before cannot be used as it is.
     case unusableContacts([String])
+    /// The user may not create the schema that the connection URL names.
+    case forbidden(_ schema: String)
 
     public var description: String {
         switch self {
@@ -24,11 +26,14 @@ public enum SchemaError: Error, Equatable, CustomStringConvertible {
         case .unusableContacts(let problems):
             "nothing was migrated, because the table `contacts` cannot be used as it is:\n"
                 + problems.map { "- \($0)" }.joined(separator: "\n")
+        case .forbidden(let schema):
+            "the user may not create the schema `\(schema)`; run as the owner of the database: "
+                + "CREATE SCHEMA \(schema) AUTHORIZATION the_user"
         }
     }
 }
 
-/// Brings the schema up to date, each step in a transaction of its own.
+/// Brings the schema up to date, each step in a transaction of its own; a schema that the connection URL names is created.
 ///
 /// Any number of processes may call it at once: each step holds an advisory lock until its end, and a process that finds a
 /// step applied goes on to the next.
@@ -53,8 +58,8 @@ public struct Migrator: Sendable {
     /// Applies the missing steps, and analyzes tables that have no statistics, as after a restore.
     ///
     /// - Returns: The steps applied now; empty when the schema was up to date.
-    /// - Throws: ``SchemaError`` when an applied file was changed, the database is newer than this program, or a table
-    ///   `contacts` cannot be used (nothing is changed then); `PostgresError` when a step fails; the step is then rolled back.
+    /// - Throws: ``SchemaError`` when an applied file was changed, the database is newer than this program, a table
+    ///   `contacts` cannot be used (nothing is changed then), or the schema cannot be created; `PostgresError` when a step fails; the step is then rolled back.
     @discardableResult
     public func migrate() async throws -> [Migration] {
         let applied = try await pool.withConnection { try await apply(on: $0) }
@@ -77,6 +82,7 @@ public struct Migrator: Sendable {
     }
 
     private func apply(on connection: PostgresConnection) async throws -> [Migration] {
+        try await createSchema(on: connection)
         let missing = try await inTurn(on: connection) { connection in
             try await connection.simpleScript(
                 """
@@ -123,6 +129,23 @@ public struct Migrator: Sendable {
         return done
     }
 
+    /// Creates the schema that the connection URL names, if it is missing.
+    private func createSchema(on connection: PostgresConnection) async throws {
+        guard let schema = pool.schema else { return }
+        let isMissing: PostgresQuery = "SELECT to_regnamespace(\(schema)::text) IS NULL"
+        guard try await connection.query(isMissing)[0].decode(0) else { return }
+        try await inTurn(on: connection) { connection in
+            // Another process may have been faster.
+            guard try await connection.query(isMissing)[0].decode(0) else { return }
+            do throws(PostgresError) {
+                try await connection.execute("CREATE SCHEMA \(identifier: schema)")
+            } catch  where error.sqlState == "42501" {
+                throw SchemaError.forbidden(schema)
+            }
+            logger.info("Schema created", metadata: ["schema": "\(schema)"])
+        }
+    }
+
     /// Runs `body` in a transaction while no other process changes the schema.
     private func inTurn<Value>(
         on connection: PostgresConnection,
@@ -130,7 +153,7 @@ public struct Migrator: Sendable {
     ) async throws -> Value {
         // Rewriting a table with many rows takes a long time.
         try await connection.transaction(deadline: .seconds(3600)) { connection in
-            try await connection.lock("\(Self.lockKey)::bigint", deadline: .seconds(120))
+            try await connection.lock(SchemaScope.key(Self.lockKey), deadline: .seconds(120))
             return try await body(connection)
         }
     }

@@ -3,11 +3,12 @@ public import Postgres
 
 /// Measures by how much a streaming replica is older than its primary.
 public struct ReplicaRepository: Sendable {
-    /// A server and a database of it: a replica has those of its primary.
+    /// A server, a database of it, and the schema in use: a replica has those of its primary.
     public struct Identity: Hashable, Sendable {
         /// The number that a server has from its first start, and its replicas share; `nil` if the role may not see it.
         let system: String?
         let database: String
+        let schema: String?
     }
 
     /// The end of the log on the primary.
@@ -68,7 +69,7 @@ public struct ReplicaRepository: Sendable {
         }
     }
 
-    /// Returns whether the sessions of a pool that listen are in the database of its others.
+    /// Returns whether the sessions of a pool that listen are in the database and schema of its others.
     ///
     /// - Throws: `PostgresError`.
     public static func listensToItself(_ pool: PostgresPool) async throws -> Bool {
@@ -82,14 +83,17 @@ public struct ReplicaRepository: Sendable {
     private static func identity(on connection: PostgresConnection) async throws(PostgresError) -> Identity {
         do throws(PostgresError) {
             let row = try await connection.query(
-                "SELECT system_identifier::text, current_database()::text FROM pg_control_system()",
+                "SELECT system_identifier::text, current_database()::text, current_schema()::text FROM pg_control_system()",
                 deadline: deadline
             )[0]
-            return Identity(system: try row.decode(0), database: try row.decode(1))
+            return Identity(system: try row.decode(0), database: try row.decode(1), schema: try row.decode(2))
         } catch  where error.sqlState == "42501" {
             // Some providers keep the function from their users.
-            let row = try await connection.query("SELECT current_database()::text", deadline: deadline)[0]
-            return Identity(system: nil, database: try row.decode(0))
+            let row = try await connection.query(
+                "SELECT current_database()::text, current_schema()::text",
+                deadline: deadline
+            )[0]
+            return Identity(system: nil, database: try row.decode(0), schema: try row.decode(1))
         }
     }
 }
@@ -110,7 +114,7 @@ public struct ReplicaAge: Sendable {
         public var description: String {
             switch self {
             case .notAReplica: "DATABASE_READ_URL leads to a server that is no replica"
-            case .anotherServer: "DATABASE_READ_URL leads to another server or database than DATABASE_URL"
+            case .anotherServer: "DATABASE_READ_URL leads to another server, database or schema than DATABASE_URL"
             case .behind(let time): "it is more than \(time.components.seconds) s behind"
             }
         }

@@ -96,7 +96,7 @@ public struct TriggerRepository: Sendable {
     ) async throws -> [TriggerOutcome] {
         let event = source.event
         // Sent with the next statement, which thus sees what the batch before has committed.
-        try await connection.enqueue("SELECT pg_advisory_xact_lock(hashtextextended(\(tenant + "/" + event), 0))")
+        try await connection.enqueue("SELECT pg_advisory_xact_lock(\(fragment: SchemaScope.key(tenant + "/" + event)))")
         var batch = TriggerBatch(requests)
         let known = Set(requests.compactMap(\.eventID)).sorted()
         if !known.isEmpty {
@@ -207,7 +207,8 @@ public struct TriggerRepository: Sendable {
             CROSS JOIN LATERAL (SELECT (\(position) - 1 + number)::integer AS position) p
             """
         )
-        if announces { try await connection.enqueue("SELECT pg_notify(\(RunRepository.channel), \(run)::text)") }
+        guard announces else { return }
+        try await connection.enqueue("SELECT pg_notify(cell_channel(\(RunRepository.channel)), \(run)::text)")
     }
 
     /// Counts the messages in their run, or fails if the run is not as it was read; and writes their chunk.

@@ -134,7 +134,7 @@ extension DaemonRepository {
     /// believes in keeps no new one waiting.
     ///
     /// - Parameters:
-    ///   - channels: The exact names of the channels.
+    ///   - channels: The channels, as the repositories name them; those of other schemas are others.
     ///   - number: The number of the daemon.
     ///   - opened: Called for each new session with whether it holds the lock, and others can see that. It does not behind
     ///     a pooler, whose sessions say nothing of the daemon.
@@ -144,8 +144,10 @@ extension DaemonRepository {
         as number: DaemonNumber,
         opened: @escaping @Sendable (_ isHeld: Bool) -> Void
     ) -> PostgresListener {
-        pool.listen(channels) { connection throws(PostgresError) in
+        pool.listen([]) { connection throws(PostgresError) in
             opened(try await hold(number, on: connection))
+            guard !connection.isPooled else { return }
+            for name in try await SchemaScope.names(of: channels, on: connection) { try await connection.listen(name) }
         }
     }
 
@@ -176,7 +178,7 @@ extension DaemonRepository {
         return try rows[0].decode(0)
     }
 
-    /// The locks of daemons in this database.
+    /// The locks of daemons in this database, also of those that serve other schemas of it: their numbers are random.
     private static var locks: PostgresQuery {
         """
         SELECT l.objid::int8 AS number, l.pid FROM pg_locks l

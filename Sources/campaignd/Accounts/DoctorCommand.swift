@@ -32,9 +32,10 @@ struct DoctorCommand: AsyncParsableCommand {
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
-        let variables = Variables(database.environment)
-        let findings = try await database.withPool { pool in
-            try await Self.examine(tenant, pool, variables, database.environment)
+        let environment = try database.environment(of: [tenant])
+        let variables = Variables(environment)
+        let findings = try await database.withPool(of: [tenant]) { pool in
+            try await Self.examine(tenant, pool, variables, environment)
         }
         let counts = Dictionary(grouping: findings, by: \.verdict).mapValues(\.count)
         output.write(

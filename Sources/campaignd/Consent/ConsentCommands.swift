@@ -85,7 +85,7 @@ struct ContactsSuppressCommand: AsyncParsableCommand {
                 reason: reason
             )
         }
-        try await database.withPool { pool in
+        try await database.withPool(of: [contacts.tenant]) { pool in
             let consents = ConsentRepository(pool: pool)
             try await consents.record(statements)
             var results: [ConsentResult] = []
@@ -123,7 +123,7 @@ struct ContactsUnsuppressCommand: AsyncParsableCommand {
 
     func run() async throws {
         let ids = try contacts.read(ids)
-        try await database.withPool { pool in
+        try await database.withPool(of: [contacts.tenant]) { pool in
             let consents = ConsentRepository(pool: pool)
             var results: [ConsentResult] = []
             for id in ids {
@@ -166,7 +166,7 @@ struct ContactsSuppressedCommand: AsyncParsableCommand {
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
-        try await database.withPool { pool in
+        try await database.withPool(of: [contacts.tenant]) { pool in
             let consents = ConsentRepository(pool: pool)
             var page = 1
             var items: [JSONValue] = []
@@ -207,7 +207,7 @@ struct ContactsConsentCommand: AsyncParsableCommand {
 
     func run() async throws {
         let id = try contacts.read([id])[0]
-        try await database.withPool { pool in
+        try await database.withPool(of: [contacts.tenant]) { pool in
             let consents = ConsentRepository(pool: pool)
             let history = try await consents.history(of: id, tenant: contacts.tenant)
             guard output.format == .text else {

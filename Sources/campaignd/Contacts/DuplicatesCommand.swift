@@ -33,7 +33,7 @@ struct ContactsDuplicatesCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let people = try await database.withPool { pool in
+        let people = try await database.withPool(of: [tenant]) { pool in
             try await ContactDuplicates(pool: pool).find(tenant: tenant, limit: limit)
         }
         guard output.format == .text else {
@@ -105,7 +105,7 @@ struct ContactsMergeCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await confirmation.confirm("Merge \(contact) into \(into)? This cannot be undone.")
-        let messages = try await database.withPool { pool in
+        let messages = try await database.withPool(of: [tenant]) { pool in
             try await ContactDuplicates(pool: pool).merge(contact, into: into, tenant: tenant)
         }
         output.write(

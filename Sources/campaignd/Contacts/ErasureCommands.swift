@@ -34,7 +34,7 @@ struct ContactsEraseCommand: AsyncParsableCommand {
     func run() async throws {
         guard let key = try Variables(database.environment).erasureKey() else { throw ErasureError.noKey }
         try await confirmation.confirm("Erase \(id) of tenant \(tenant)? This cannot be undone.")
-        let erased = try await database.withPool { pool in
+        let erased = try await database.withPool(of: [tenant]) { pool in
             try await ContactErasure(pool: pool, key: key).erase(id, tenant: tenant)
         }
         output.write(
@@ -75,7 +75,7 @@ struct ContactsExportCommand: AsyncParsableCommand {
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
-        let text = try await database.withPool { pool in
+        let text = try await database.withPool(of: [tenant]) { pool in
             try await ContactExport(pool: pool).text(id, tenant: tenant)
         }
         print(text ?? "{}")

@@ -31,7 +31,7 @@ struct ErrorsCommand: AsyncParsableCommand {
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
-        let (path, failures, unconfirmed) = try await database.withPool { pool in
+        let (path, failures, unconfirmed) = try await database.withPool(of: [campaign.owner]) { pool in
             let found = try await campaign.find(pool)
             let totals = try await AnalyticsRepository(pool: pool)
                 .totals(campaign: found.id, tenant: found.tenantID, run: run)

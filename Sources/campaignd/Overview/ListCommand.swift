@@ -37,7 +37,7 @@ struct ListCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let (found, outlooks) = try await database.withPool { pool in
+        let (found, outlooks) = try await database.withPool(of: [filter.tenant]) { pool in
             try await filter.check(pool)
             let found = try await CampaignRepository(pool: pool)
                 .overview(tenant: filter.tenant, status: state, limit: limit + 1)

@@ -34,7 +34,7 @@ struct SchedulesCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let schedules = try await database.withPool { pool in
+        let schedules = try await database.withPool(of: [filter.tenant]) { pool in
             try await filter.check(pool)
             return try await ScheduleRepository(pool: pool).overview(tenant: filter.tenant, count: count)
         }

@@ -44,7 +44,7 @@ struct SendersCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let (first, senders) = try await database.withPool { pool in
+        let (first, senders) = try await database.withPool(of: [filter.tenant]) { pool in
             try await filter.check(pool)
             let repository = SenderOverviewRepository(pool: pool)
             let first = try await repository.all(tenant: filter.tenant)
@@ -71,10 +71,10 @@ struct SendersCommand: AsyncParsableCommand {
     /// Reads the lanes; `nil` with a note if Redis cannot be asked, because the rest is useful without it.
     private func depths(of senders: [SenderOverview]) async -> [UUID: LaneDepth]? {
         guard !senders.isEmpty else { return [:] }
-        var environment = database.environment
-        if let redisURL { environment["REDIS_URL"] = redisURL }
         let groups = Dictionary(senders.map { ($0.id, $0.quotaGroup) }) { first, _ in first }
         do {
+            var environment = try database.environment(of: [filter.tenant])
+            if let redisURL { environment["REDIS_URL"] = redisURL }
             return try await LaneInspection.depths(of: groups, environment: environment, logger: .command())
         } catch {
             Terminal.complain("note: lanes are not shown: \(error)\n")

@@ -32,7 +32,7 @@ struct TestsCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let (path, tests) = try await database.withPool { pool in
+        let (path, tests) = try await database.withPool(of: [campaign.owner]) { pool in
             let found = try await campaign.find(pool)
             let tests = try await TestSendRepository(pool: pool)
                 .tests(ofCampaign: found.id, tenant: found.tenantID, limit: limit)

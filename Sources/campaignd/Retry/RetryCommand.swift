@@ -35,7 +35,7 @@ struct RetryCommand: AsyncParsableCommand {
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
-        let preview = try await database.withPool { pool in
+        let preview = try await database.withPool(of: [campaign.owner]) { pool in
             let last = try await campaign.latestRun(pool)
             return try await RetryRepository(pool: pool)
                 .preview(.id(last.campaignID), tenant: last.tenantID, codes: codes)
@@ -45,7 +45,7 @@ struct RetryCommand: AsyncParsableCommand {
             throw LaunchError.nothingToRetry(campaign: preview.run.campaignName, deleted: preview.deleted)
         }
         try await confirmation.confirm("Send \(preview.total == 1 ? "it" : "them") again?")
-        try await database.withPool { pool in
+        try await database.withPool(of: [campaign.owner]) { pool in
             let retry = try await RetryRepository(pool: pool)
                 .open(.id(preview.run.campaignID), tenant: preview.run.tenantID, codes: codes, by: .commandLine)
             let outlook = try await OutlookRepository(pool: pool).outlook(of: retry.run)

@@ -62,7 +62,7 @@ struct SettleCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settlement = settlement
-        let (last, counts, deleted) = try await database.withPool { pool in
+        let (last, counts, deleted) = try await database.withPool(of: [campaign.owner]) { pool in
             let last = try await campaign.latestRun(pool)
             let repository = SettlementRepository(pool: pool)
             let counts = try await repository.count(settlement, of: last.campaignID, tenant: last.tenantID)
@@ -78,7 +78,7 @@ struct SettleCommand: AsyncParsableCommand {
             return
         }
         try await confirmation.confirm(question(total))
-        try await database.withPool { pool in
+        try await database.withPool(of: [campaign.owner]) { pool in
             let outcome = try await SettlementRepository(pool: pool)
                 .settle(settlement, of: last.campaignID, tenant: last.tenantID)
             let settled = outcome.settled.values.reduce(0, +)

@@ -50,7 +50,7 @@ struct ListTemplatesCommand: AsyncParsableCommand {
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
-        try await database.withPool { pool in
+        try await database.withPool(of: [owner.tenant]) { pool in
             let standings = try await TemplateRepository(pool: pool).standings(tenant: owner.tenant)
             output.write(["items": .array(standings.map(\.json))], text: Self.text(standings, tenant: owner.tenant))
         }
@@ -101,7 +101,7 @@ struct SubmitTemplateCommand: AsyncParsableCommand {
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
-        try await database.withPool { pool in
+        try await database.withPool(of: [owner.tenant]) { pool in
             let records = try await SubmissionRepository(pool: pool).submitAgain(name, tenant: owner.tenant)
             guard !records.isEmpty else { throw NothingToSubmit(name: name, tenant: owner.tenant) }
             let lines = records.map { record in
@@ -143,7 +143,7 @@ struct SyncTemplatesCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await database.withPool { pool in
+        try await database.withPool(of: [owner.tenant]) { pool in
             let asked = try await AccountSweepRepository(pool: pool).request(tenant: owner.tenant, account: account)
             guard let asked else { throw SyncError.noAccount(tenant: owner.tenant, account: account) }
             let end = ContinuousClock.now + .seconds(timeout)

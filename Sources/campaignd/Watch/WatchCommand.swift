@@ -55,7 +55,7 @@ struct WatchCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await database.withPool { pool in
+        try await database.withPool(of: try names().map(\.tenant) + [tenant]) { pool in
             let clock = ContinuousClock()
             let deadline = timeout.map { clock.now + .seconds($0) }
             var reader = ProgressReader(pool: pool, watched: try await watched(pool))

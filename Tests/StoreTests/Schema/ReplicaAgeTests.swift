@@ -6,7 +6,7 @@ import Testing
 /// How old a replica is, from positions in the log of the primary and the times at which they were seen.
 struct ReplicaAgeTests {
     private let start = ContinuousClock.now
-    private let primary = ReplicaRepository.Identity(system: "1", database: "shop")
+    private let primary = ReplicaRepository.Identity(system: "1", database: "shop", schema: "public")
 
     /// Measures at a second after the start; the answer takes 100 ms.
     private func age(
