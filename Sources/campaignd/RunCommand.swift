@@ -115,7 +115,7 @@ struct RunCommand: AsyncParsableCommand {
             commit: Program.commit,
             specs: loop.map { loop in SpecsService(service: loop, state: { loop.status.state }) },
             reloads: reloads
-        ) { port in
+        ) { [configuration] port in
             let scheme = configuration.certificate == nil ? "http" : "https"
             logger.notice("Serving", metadata: ["url": "\(scheme)://\(configuration.httpHost):\(port)"])
         }

@@ -76,7 +76,9 @@ public struct DesiredState: Sendable {
         environment = catalog.environment
         self.tenants = Self.scope(tenants)
         allTenants = catalog.tenants.filter(holds)
-        let isChosen = { (tenant: String) in (tenants.isEmpty || tenants.contains(tenant)) && holds(tenant) }
+        func isChosen(_ tenant: String) -> Bool {
+            (tenants.isEmpty || tenants.contains(tenant)) && holds(tenant)
+        }
         let specs = catalog.specs.filter { isChosen($0.identity.tenant) }
         var folder = root
         while folder.hasSuffix("/") { folder.removeLast() }

@@ -137,9 +137,9 @@ public struct Migrator: Sendable {
         try await inTurn(on: connection) { connection in
             // Another process may have been faster.
             guard try await connection.query(isMissing)[0].decode(0) else { return }
-            do throws(PostgresError) {
+            do {
                 try await connection.execute("CREATE SCHEMA \(identifier: schema)")
-            } catch  where error.sqlState == "42501" {
+            } catch let error as PostgresError where error.sqlState == "42501" {
                 throw SchemaError.forbidden(schema)
             }
             logger.info("Schema created", metadata: ["schema": "\(schema)"])

@@ -70,14 +70,14 @@ struct ReplicaAgeTests {
     @Test func otherServersAreRefused() throws {
         var ages = ReplicaAge(upTo: .seconds(10))
         #expect(throws: ReplicaAge.Refusal.notAReplica) { try age(&ages, at: 0, end: 100, replayed: nil) }
-        for other in [("2", "shop"), ("1", "other")] {
+        for other in [("2", "shop", "public"), ("1", "other", "public"), ("1", "shop", "acme")] {
             #expect(throws: ReplicaAge.Refusal.anotherServer) {
                 try age(
                     &ages,
                     at: 1,
                     end: 100,
                     replayed: 500,
-                    identity: .init(system: other.0, database: other.1)
+                    identity: .init(system: other.0, database: other.1, schema: other.2)
                 )
             }
         }
