@@ -125,7 +125,7 @@ public enum CellFile {
     }
 }
 
-/// What is wrong in the file of cells.
+/// A mistake in the file of cells.
 public struct CellFileError: Error, Hashable, CustomStringConvertible {
     /// One finding.
     public struct Problem: Hashable, Sendable {

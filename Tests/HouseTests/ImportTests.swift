@@ -32,7 +32,8 @@ struct ImportTests {
         "WhatsAppSimulator": ["JSON"],
         "CommandKit": ["Cells", "JSON", "Postgres", "Settings", "Spelling", "Store"],
         "reconcile": [
-            "Account", "Calendar", "CommandKit", "JSON", "Postgres", "Reconciler", "Settings", "Spec", "Spelling",
+            "Account", "Calendar", "Cells", "CommandKit", "JSON", "Postgres", "Reconciler", "Settings", "Spec",
+            "Spelling",
             "Store",
         ],
         "campaignd": [

@@ -150,7 +150,7 @@ public struct MediaRepository: Sendable {
         return try rows.first.map { (try $0.decode("type"), try $0.decode("bytes")) }
     }
 
-    /// What is known of a file without its bytes.
+    /// The facts about a file, without its bytes.
     public struct Facts: Hashable, Sendable {
         public let type: String
         /// The number of bytes.

@@ -82,7 +82,7 @@ extension TemplateUse {
 }
 
 extension TemplateUse {
-    /// The key of the lock that a launch shares, and a deletion has alone: a name in an account of WhatsApp.
+    /// Returns the key of the lock that a launch shares and a deletion has alone: a name in an account of WhatsApp.
     private static func key(_ account: PostgresQuery, _ name: String) -> PostgresQuery {
         "hashtextextended(\(fragment: account) || '/' || \(name), 0)"
     }

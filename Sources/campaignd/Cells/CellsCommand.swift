@@ -184,7 +184,7 @@ private struct CellExistsError: Error, CustomStringConvertible {
 }
 
 extension DatabaseOptions {
-    /// The cell that was named, or all of them.
+    /// Returns the cell that was named, or all of them.
     fileprivate func chosenCells() throws -> [Cell] {
         let map = try map() ?? .single
         return try cell.map { [try map.cell(named: $0)] } ?? map.cells

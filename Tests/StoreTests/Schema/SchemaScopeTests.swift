@@ -48,8 +48,7 @@ struct SchemaScopeTests {
                 """
             )
             for (column, count) in [0, 0, 10].enumerated() { #expect(try counts[0].decode(column) == count) }
-            let tables = try await StatisticsRepository(pool: beside).refreshOutdated()
-            #expect(tables.contains(.contacts))
+            try await StatisticsRepository(pool: beside).refresh([.contacts], after: 10)
             let analyzed = try await first.query(
                 """
                 SELECT reltuples::int8 FROM pg_class

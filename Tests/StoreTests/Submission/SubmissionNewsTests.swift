@@ -170,6 +170,12 @@ struct SubmissionNewsTests {
 
     @Test func whatNobodyWaitsForIsNotTold() async throws {
         try await Self.with { fixture, submissions in
+            // What a campaign uses is not deleted.
+            try await fixture.pool.execute(
+                """
+                UPDATE campaigns SET "messageTemplate" = jsonb_set("messageTemplate", '{template,name}', '"other"')
+                """
+            )
             // A deletion, and a wish that WhatsApp fulfilled before it was sent.
             try await submissions.end(
                 try await Self.send(fixture, .delete),
