@@ -58,6 +58,22 @@ struct ColdPlanTests {
         }
     }
 
+    /// A statement of a trigger, which no session prepares by itself: planned for empty tables, it compared each contact that an
+    /// import adds with all others.
+    @Test func newContactsAreSuppressedByTheirIDs() async throws {
+        try await Self.withDaemon { fixture, daemon in
+            try await Self.set(.ofEmptyTables, on: fixture.pool)
+            try await daemon.execute("CREATE TEMPORARY TABLE added (LIKE contacts)")
+            let source: String = try await fixture.value(
+                "SELECT prosrc FROM pg_proc WHERE proname = 'suppress_new_contacts'"
+            )
+            let update = try #require(source.firstRange(of: /UPDATE contacts[^;]*/))
+            _ = try await daemon.query(PostgresQuery(sql: String(source[update])))
+            let found = try await PlanNode.problems(of: daemon).found.map { $0.prefix { $0 != ":" } }
+            #expect(found == ["reads added from end to end in"])
+        }
+    }
+
     /// Plans that were made for empty tables, while the tables grow and nothing analyzes them.
     @Test(.timeLimit(.minutes(6)), arguments: [Knowledge.none, .ofEmptyTables])
     func hotCallsReadAsManyRowsInBigTablesAsInSmallOnes(_ knowledge: Knowledge) async throws {
