@@ -16,7 +16,12 @@ enum SchemaScope {
     static func key(_ number: Int64) -> PostgresQuery { "(\(number)::bigint # \(fragment: seed))" }
 
     /// Returns the key of a lock of the schema, for a text.
-    static func key(_ text: String) -> PostgresQuery { "hashtextextended(\(text), \(fragment: seed))" }
+    static func key(_ text: String) -> PostgresQuery { key(of: "\(text)") }
+
+    /// Returns the key of a lock of the schema, for an expression that is a text.
+    static func key(of text: PostgresQuery) -> PostgresQuery {
+        "hashtextextended(\(fragment: text), \(fragment: seed))"
+    }
 
     /// Returns the channels of the schema, which the function `cell_channel` in Postgres names.
     static func names(

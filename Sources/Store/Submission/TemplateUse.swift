@@ -84,7 +84,7 @@ extension TemplateUse {
 extension TemplateUse {
     /// Returns the key of the lock that a launch shares and a deletion has alone: a name in an account of WhatsApp.
     private static func key(_ account: PostgresQuery, _ name: String) -> PostgresQuery {
-        "hashtextextended(\(fragment: account) || '/' || \(name), 0)"
+        SchemaScope.key(of: "\(fragment: account) || '/' || \(name)")
     }
 
     /// Returns what keeps a template from being deleted at WhatsApp; until the end of the transaction, nothing begins to send it.

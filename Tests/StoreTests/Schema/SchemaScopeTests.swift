@@ -64,8 +64,8 @@ struct SchemaScopeTests {
             try await beside.transaction { holder in
                 #expect(try await ReconcileLock.take(on: holder))
                 try await first.transaction { connection in
-                    let nobody = try await ReconcileLock.holder(on: connection)
-                    #expect(nobody == nil)
+                    let other = try await ReconcileLock.holder(on: connection)
+                    #expect(other == nil)
                     let isTaken = try await ReconcileLock.take(on: connection)
                     #expect(isTaken)
                     let own = try await ReconcileLock.holder(on: connection)
@@ -79,6 +79,24 @@ struct SchemaScopeTests {
                 }
                 try await Erasures.lock("acme", on: holder)
                 try await first.transaction { try await Erasures.lock("acme", on: $0) }
+                let deletion = SubmissionWish(
+                    tenantID: "acme",
+                    account: "main",
+                    template: nil,
+                    action: .delete,
+                    name: "hello",
+                    language: nil,
+                    request: nil
+                )
+                _ = try await TemplateUse.first(against: deletion, account: "77", on: holder)
+                func deletes(in pool: PostgresPool) async throws {
+                    try await pool.transaction { connection in
+                        try await connection.execute("SELECT set_config('lock_timeout', '200ms', true)")
+                        _ = try await TemplateUse.first(against: deletion, account: "77", on: connection)
+                    }
+                }
+                try await deletes(in: first)
+                await #expect(throws: PostgresError.self) { try await deletes(in: beside) }
             }
         }
     }
