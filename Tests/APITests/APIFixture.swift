@@ -60,6 +60,7 @@ struct APIFixture: Sendable {
         requestsPerSecond: Int = 0,
         eventsPerSecond: Int = 0,
         servesDashboard: Bool = true,
+        holds: @escaping @Sendable (String) -> Bool = { _ in true },
         liveOptions: LiveFeed.Options = .patient,
         readLimit: Duration = .seconds(30),
         previewLimit: Duration = .seconds(30),
@@ -72,6 +73,7 @@ struct APIFixture: Sendable {
             configuration.requestsPerSecond = requestsPerSecond
             configuration.eventsPerSecond = eventsPerSecond
             configuration.servesDashboard = servesDashboard
+            configuration.holds = holds
             configuration.erasureKey = ErasureKey(String(repeating: "e", count: 32))
             configuration.triggerSecrets = try TriggerSecrets("acme:\(triggerSecret)")
             let redis = RedisClient(configuration: configuration.redis, logger: TestDatabase.logger)

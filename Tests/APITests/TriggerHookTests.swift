@@ -100,6 +100,17 @@ struct TriggerHookTests {
         }
     }
 
+    @Test func refusesSignedEventsOfOtherCells() async throws {
+        try await APIFixture.with(contacts: 1, holds: { $0 == "other" }) { api in
+            _ = try await Self.activate(api)
+            let body = Self.event().canonicalText
+            let signed = try await api.send("POST", Self.path, body, headers: Self.sign(body))
+            #expect(signed.status == 403 && signed.text.contains("lies in another cell"), "\(signed.text)")
+            let events = try await api.pool.query("SELECT count(*) FROM trigger_events")
+            #expect(try events[0].decode(0, as: Int.self) == 0)
+        }
+    }
+
     @Test func limitsTheEventsOfATenant() async throws {
         try await APIFixture.with(contacts: 3, requestsPerSecond: 1, eventsPerSecond: 2) { api in
             // A list counts as its number of events and is admitted as a whole; requests have a limit of their own.

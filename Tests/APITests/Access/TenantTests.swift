@@ -11,6 +11,22 @@ import Testing
 /// A tenant has no access to the data of another.
 @Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct TenantTests {
+    /// A daemon whose database holds only `other` takes no call of `acme`, because its rows would be in the wrong cell.
+    @Test func refusesTenantsOfOtherCellsOnEveryRoute() async throws {
+        try await APIFixture.with(holds: { $0 == "other" }) { api in
+            var tried = 0
+            for endpoint in api.endpoints.endpoints where endpoint.neededAccess != .open {
+                let path = endpoint.path.replacing(/\{[a-zA-Z]+\}/, with: UUID().apiText)
+                let reply = try await api.call(endpoint.method.rawValue, path)
+                #expect(reply.status == 403, "\(endpoint.path): \(reply.text)")
+                #expect(reply.text.contains("lies in another cell"))
+                tried += 1
+            }
+            #expect(tried > 40)
+            #expect(try await api.call("GET", "/campaigns", tenant: "other").status == 200)
+        }
+    }
+
     @Test func hidesTheDataOfOtherTenantsOnEveryRoute() async throws {
         try await APIFixture.with(contacts: 5) { api in
             var ids = ["templates": try await api.template(), "campaigns": try await api.campaign()]
