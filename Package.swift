@@ -39,7 +39,7 @@ let package = Package(
         .target(name: "Randomness"),
         .target(name: "Calendar", dependencies: ["Spelling"]),
         .target(name: "Settings", dependencies: [.log]),
-        .target(name: "Cells", dependencies: ["Spelling", "YAML"]),
+        .target(name: "Cells", dependencies: ["Postgres", "Spelling", "YAML"]),
         .target(name: "Prometheus", dependencies: [.metrics]),
         .target(name: "OneShotHTTP", dependencies: ["Settings", .nio, .nioHTTP, .nioPosix, .nioSSL, .nioTLS]),
         .target(name: "AccessTokens", dependencies: ["JSON", "Settings", .crypto, .cryptoExtras, .log]),

@@ -16,6 +16,8 @@ public struct Cell: Hashable, Sendable {
         var replica: Setting?
         var redis: Setting?
         var prefix: Setting?
+
+        var schemaName: String { schema?.text ?? "public" }
     }
 
     /// The name of the cell that `DATABASE_URL` alone makes.
@@ -72,7 +74,8 @@ public struct Cell: Hashable, Sendable {
         guard setting.text.hasPrefix("env:") else { return setting.text }
         let name = String(setting.text.dropFirst(4))
         guard let value = environment[name], !value.isEmpty else {
-            throw CellFileError(line: setting.line, "the variable `\(name)` is not set; set it, or write the URL here")
+            let text = "the variable `\(name)` is not set; set it, or write the URL here"
+            throw CellFileError(path: environment["CELLS_FILE"], problems: [.init(line: setting.line, text)])
         }
         return value
     }

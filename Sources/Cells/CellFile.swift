@@ -1,4 +1,5 @@
 import Foundation
+import Postgres
 import Spelling
 import YAML
 
@@ -81,9 +82,8 @@ public enum CellFile {
             guard let name, let database else { return nil }
             var servers = Cell.Servers(database: database)
             servers.schema = setting("schema", of: mapping)
-            if let schema = servers.schema, schema.text.wholeMatch(of: /(?!pg_)[a-z_][a-z0-9_]{0,39}/) == nil {
-                let rule = "at most 40 small letters, digits and underscores, not beginning with a digit or pg_"
-                report(schema.line, "`\(schema.text)` is no name of a schema: use \(rule)")
+            if let schema = servers.schema, !PostgresConfiguration.isSchema(schema.text) {
+                report(schema.line, "`\(schema.text)` cannot be used: \(PostgresConfiguration.schemaRule)")
             }
             servers.listening = setting("listenDatabase", of: mapping)
             servers.replica = setting("readDatabase", of: mapping)
@@ -138,16 +138,12 @@ public struct CellFileError: Error, Hashable, CustomStringConvertible {
         }
     }
 
-    /// The file; `nil` if whoever reads it tells it.
+    /// The path of the file; `nil` until the caller that opened the file adds it.
     let path: String?
     public let problems: [Problem]
 
     init(path: String? = nil, problems: [Problem]) {
         (self.path, self.problems) = (path, problems)
-    }
-
-    init(line: Int, _ text: String) {
-        self.init(problems: [Problem(line: line, text)])
     }
 
     public var description: String {

@@ -90,7 +90,7 @@ public struct CellMap: Hashable, Sendable {
             )
         }
         if let one = cell.servers, let two = other.servers {
-            if one.database.text == two.database.text, one.schema?.text == two.schema?.text {
+            if one.database.text == two.database.text, one.schemaName == two.schemaName {
                 let text =
                     "`\(cell.name)` has the database and schema of `\(other.name)` (line \(two.database.line)); "
                     + "give it a schema of its own"

@@ -80,7 +80,8 @@ public struct PostgresConfiguration: Sendable {
         return copy
     }
 
-    private static let schemaRule =
+    /// The rule for names of schemas, as a sentence for errors; see ``isSchema(_:)``.
+    public static let schemaRule =
         "schema is a name of at most \(longestSchema) small letters, digits and underscores, "
         + "which does not begin with a digit or pg_"
 

@@ -59,8 +59,10 @@ struct CellMapTests {
         let rest = try map.cell(named: "rest").environment(own)
         #expect(rest["DATABASE_URL"] == "postgresql://u@db/campaigns")
         #expect(rest["REDIS_URL"] == "redis://r" && rest["REDIS_PREFIX"] == "rest:")
-        let error = #expect(throws: CellFileError.self) { try map.cell(named: "large").environment([:]) }
-        #expect(error?.description.contains("line 3: the variable `LARGE_DATABASE_URL` is not set") == true)
+        let path = ["CELLS_FILE": "/etc/cells.yaml"]
+        let error = #expect(throws: CellFileError.self) { try map.cell(named: "large").environment(path) }
+        let place = "CELLS_FILE: /etc/cells.yaml:3: the variable `LARGE_DATABASE_URL` is not set"
+        #expect(error?.description.hasPrefix(place) == true)
     }
 
     @Test(arguments: [
@@ -97,7 +99,8 @@ struct CellMapTests {
             """
         let problems = Self.problems(text)
         for start in [
-            "2: `One` is no name of a cell", "4: unknown key `tennants`", "2: `tenants` takes a list",
+            "6: `Acme` cannot be used: schema is a name", "2: `One` is no name of a cell", "4: unknown key `tennants`",
+            "2: `tenants` takes a list",
             "5: the cell has no `database`",
             "7: `tenants` takes a list", "8: the cell has no `name`", "9: a tenant is a text",
             "10: a cell is a mapping",
@@ -118,12 +121,14 @@ struct CellMapTests {
               - { name: a, database: one, schema: s, redis: r, tenants: [c] }
               - { name: c, database: one, schema: t, redis: r, tenants: ["*"] }
               - { name: d, database: two, redis: q, tenants: ["*"] }
+              - { name: e, database: two, schema: public, redis: p, tenants: [e] }
             """
         let problems = Self.problems(same)
         for start in [
             "3: `b` has the database and schema of `a` (line 2)", "3: `b` has the keys in Redis of `a` (line 2)",
             "4: the name `a` is that of the cell in line 2", "5: `c` has the keys in Redis of `a` (line 4)",
             "6: `*` is in two cells: here in `d`, and in `c` (line 5)",
+            "7: `e` has the database and schema of `d` (line 6)",
         ] {
             #expect(problems.contains { $0.hasPrefix(start) }, "\(start) in \(problems)")
         }

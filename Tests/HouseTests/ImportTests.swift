@@ -8,7 +8,7 @@ struct ImportTests {
         "JSON": [], "Spelling": [], "Randomness": [], "Settings": [], "Prometheus": [], "Dashboard": [],
         "OneShotHTTP": ["Settings"],
         "Calendar": ["Spelling"],
-        "Cells": ["Spelling", "YAML"],
+        "Cells": ["Postgres", "Spelling", "YAML"],
         "YAML": ["CLibYAML"],
         "Postgres": ["CLibPQ", "Calendar"],
         "Redis": ["CHiredis"],
