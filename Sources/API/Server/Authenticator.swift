@@ -24,7 +24,8 @@ package struct Authenticator: Sendable {
 
     /// Returns the caller that the access token names.
     ///
-    /// - Throws: ``Problem``: 401 without a valid token, 403 for a person without a tenant and a tenant of another cell, 503 without keys to verify it.
+    /// - Throws: ``Problem``: 401 without a valid token, 403 for a person without a tenant and for a tenant of another cell,
+    ///   503 without keys to verify it.
     func caller(of request: Request, logger: @autoclosure () -> Logger) async throws(Problem) -> Caller {
         try await caller(of: request.headers[.authorization], logger: logger())
     }

@@ -59,7 +59,8 @@ public struct Migrator: Sendable {
     ///
     /// - Returns: The steps applied now; empty when the schema was up to date.
     /// - Throws: ``SchemaError`` when an applied file was changed, the database is newer than this program, a table
-    ///   `contacts` cannot be used (nothing is changed then), or the schema cannot be created; `PostgresError` when a step fails; the step is then rolled back.
+    ///   `contacts` cannot be used (nothing is changed then), or the schema cannot be created; `PostgresError` when a step
+    ///   fails; the step is then rolled back.
     @discardableResult
     public func migrate() async throws -> [Migration] {
         let applied = try await pool.withConnection { try await apply(on: $0) }

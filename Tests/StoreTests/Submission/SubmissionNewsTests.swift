@@ -170,7 +170,7 @@ struct SubmissionNewsTests {
 
     @Test func whatNobodyWaitsForIsNotTold() async throws {
         try await Self.with { fixture, submissions in
-            // What a campaign uses is not deleted.
+            // The campaign sends another template, because one that a campaign sends is not deleted.
             try await fixture.pool.execute(
                 """
                 UPDATE campaigns SET "messageTemplate" = jsonb_set("messageTemplate", '{template,name}', '"other"')
