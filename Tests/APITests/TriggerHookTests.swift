@@ -102,7 +102,6 @@ struct TriggerHookTests {
 
     @Test func refusesSignedEventsOfOtherCells() async throws {
         try await APIFixture.with(contacts: 1, holds: { $0 == "other" }) { api in
-            _ = try await Self.activate(api)
             let body = Self.event().canonicalText
             let signed = try await api.send("POST", Self.path, body, headers: Self.sign(body))
             #expect(signed.status == 403 && signed.text.contains("lies in another cell"), "\(signed.text)")
