@@ -79,12 +79,12 @@ public enum CellFile {
             for (key, value) in [("name", name), ("database", database)] where value == nil && mapping[key] == nil {
                 report(line, "the cell has no `\(key)`")
             }
-            guard let name, let database else { return nil }
-            var servers = Cell.Servers(database: database)
-            servers.schema = setting("schema", of: mapping)
-            if let schema = servers.schema, !PostgresConfiguration.isSchema(schema.text) {
+            let schema = setting("schema", of: mapping)
+            if let schema, !PostgresConfiguration.isSchema(schema.text) {
                 report(schema.line, "`\(schema.text)` cannot be used: \(PostgresConfiguration.schemaRule)")
             }
+            guard let name, let database else { return nil }
+            var servers = Cell.Servers(database: database, schema: schema)
             servers.listening = setting("listenDatabase", of: mapping)
             servers.replica = setting("readDatabase", of: mapping)
             servers.redis = setting("redis", of: mapping)
