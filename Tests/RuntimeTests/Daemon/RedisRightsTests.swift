@@ -105,13 +105,14 @@ struct RedisRightsTests {
                 // The second one takes over what the first one held, and rebuilds what is lost.
                 try await fixture.withDaemon(redis: redis) { _ in
                     try await server.send("FLUSHALL")
+                    // For a moment all that is left may be claimed, and a daemon that ends then gives it back.
                     try await eventually(within: .seconds(60), "all are tried") {
                         let counts = try await fixture.statuses()
-                        return counts[.pending, default: 0] + counts[.queued, default: 0] == 0
+                        let left = counts[.pending, default: 0] + counts[.queued, default: 0]
+                        return left == 0 && fixture.simulator.summary().accepted > 50
                     }
                 }
                 #expect(fixture.simulator.summary().recipientsAcceptedMoreThanOnce == 0)
-                #expect(fixture.simulator.summary().accepted > 50)
                 // Redis keeps what it has refused to this user.
                 let refusals = try await server.send("ACL", "LOG").asArray()
                 #expect(refusals.isEmpty, "\(refusals)")
